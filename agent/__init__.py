@@ -1,0 +1,1 @@
+"""The media agent: it listens, thinks, speaks and drives the face."""
