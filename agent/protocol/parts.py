@@ -25,8 +25,7 @@ def split(envelope: Envelope[Message], part_id: str) -> list[Envelope[Message]]:
     if len(slices) > 64:
         raise ProtocolError("too_large", f"a message may have {64 * SLICE_CHARS} characters; this one has {len(text)}")
     return [
-        Envelope(Part(id=part_id, i=i, n=len(slices), data=data), envelope.gen, envelope.seq, envelope.t)
-        for i, data in enumerate(slices)
+        Envelope(Part(id=part_id, i=i, n=len(slices), data=data), envelope.gen, envelope.seq, envelope.t) for i, data in enumerate(slices)
     ]
 
 

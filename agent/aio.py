@@ -1,0 +1,111 @@
+"""The one way to start a task, and the watch over the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+logger = logging.getLogger("visavis.aio")
+
+
+class Tasks:
+    """The tasks of one owner: each is named, a failure is logged once and handed to `on_error`, and `aclose` ends them all."""
+
+    def __init__(self, owner: str, on_error: Callable[[BaseException], None] | None = None) -> None:
+        self._owner = owner
+        self._on_error = on_error
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run `work` until it ends or the owner closes."""
+        if self._closed:
+            work.close()
+            raise RuntimeError(f"{self._owner} is closed; it cannot start {name}")
+        task = asyncio.get_running_loop().create_task(work, name=f"{self._owner}:{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            logger.error("task %s failed", task.get_name(), exc_info=error)
+            if self._on_error is not None and not self._closed:
+                self._on_error(error)
+
+    async def aclose(self) -> None:
+        """Cancel what runs and wait for it. May be called from one of the tasks, which is then left to end by itself."""
+        self._closed = True
+        current = asyncio.current_task()
+        pending = [task for task in self._tasks if task is not current]
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+
+
+class LoopWatch:
+    """Counts the times at which the event loop was blocked for longer than `limit_seconds`, and logs the stack that blocked it.
+
+    A tick on the loop stamps the time; a thread looks at the stamp and, when it is overdue, takes the loop thread's stack while it is still blocked.
+    """
+
+    def __init__(self, limit_seconds: float = 0.020) -> None:
+        self.limit_seconds: Final = limit_seconds
+        self.blocked = 0
+        """How often the loop was blocked."""
+        self.longest_seconds = 0.0
+        self._stamp = 0.0
+        self._reported = 0.0
+        self._stop = threading.Event()
+        self._handle: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop_thread = threading.get_ident()
+        interval = self.limit_seconds / 2
+
+        def tick() -> None:
+            now = time.monotonic()
+            late = now - self._stamp - interval
+            if late > self.limit_seconds:
+                self.blocked += 1
+                self.longest_seconds = max(self.longest_seconds, late)
+            self._stamp = now
+            self._handle = loop.call_later(interval, tick)
+
+        def watch() -> None:
+            while not self._stop.wait(self.limit_seconds):
+                stamp = self._stamp
+                late = time.monotonic() - stamp - interval
+                if late > self.limit_seconds and stamp != self._reported:
+                    self._reported = stamp
+                    frame = sys._current_frames().get(loop_thread)
+                    stack = "".join(traceback.format_stack(frame, limit=12)) if frame else "(no stack)"
+                    if time.monotonic() - late > 0 and "select" not in stack.rsplit("File", 1)[-1]:
+                        logger.warning("the event loop has been blocked for %.0f ms:\n%s", late * 1e3, stack)
+
+        self._stamp = time.monotonic()
+        tick()
+        self._thread = threading.Thread(target=watch, name="visavis-loop-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._thread is not None:
+            self._thread.join(timeout=1)

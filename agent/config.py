@@ -1,0 +1,289 @@
+"""The configuration: one YAML or TOML file, every field also an environment variable `VISAVIS__SECTION__FIELD` (JSON for structures); the environment wins.
+
+`load()` reads it, `explain()` tells for each field where its value came from, with secrets masked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+    YamlConfigSettingsSource,
+)
+
+from agent.protocol.messages import LanguageChoice
+
+MASK: Final = "********"
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the text names the field, what was expected and where it came from."""
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown fields are errors, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Persona(Section):
+    """Who the digital human is. An empty greeting means that the user speaks first; an empty `voice` is the language's default."""
+
+    name: str = "Vera"
+    instructions: str = ""
+    language: LanguageChoice = "auto"
+    voice: str = ""
+    greeting: str = ""
+
+
+class ProviderSpec(Section):
+    """One provider: a known name (`local.moonshine`, `openai`, …) or `module:Class`, with its arguments. `{env: NAME}` as a value is read from the environment."""
+
+    use: str = Field(min_length=1)
+    args: dict[str, Any] = {}
+
+
+def _as_specs(value: object) -> object:
+    entries = value if isinstance(value, list) else [value]
+    return [{"use": entry} if isinstance(entry, str) else entry for entry in entries]
+
+
+Providers = Annotated[list[ProviderSpec], BeforeValidator(_as_specs), Field(min_length=1)]
+"""One entry or a list of them: the first that is healthy is used."""
+
+
+class ProviderSections(Section):
+    vad: Providers = [ProviderSpec(use="local.silero")]
+    stt: Providers = [ProviderSpec(use="local.auto")]
+    llm: Providers = [ProviderSpec(use="local.qwen")]
+    tts: Providers = [ProviderSpec(use="local.auto")]
+
+
+class ModelSource(Section):
+    """Another source for a local model: a file of the user's, or an address with its SHA-256."""
+
+    path: Path | None = None
+    url: str | None = None
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
+
+
+class Turn(Section):
+    """How turns are taken. Times are milliseconds of silence."""
+
+    mode: Literal["open", "push_to_talk"] = "open"
+    interrupt: Literal["auto", "strict", "off"] = "auto"
+    silence_ms: int = Field(default=400, ge=100, le=5_000, description="silence that ends a sentence which sounds complete")
+    patience_ms: int = Field(default=1_000, ge=100, le=10_000, description="silence that ends a sentence which sounds unfinished")
+
+
+class LiveKit(Section):
+    """Where livekit-server is. `public_url` is what tokens return to clients; the secret comes from the environment or a file only."""
+
+    url: str = ""
+    public_url: str = ""
+    api_key: str = ""
+    api_secret: SecretStr = SecretStr("")
+
+
+class Http(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    origins: list[str] = []
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
+class Ice(Section):
+    """STUN and TURN servers for the peer door; none by default: local addresses only."""
+
+    servers: list[str] = []
+    username: str = ""
+    credential: SecretStr = SecretStr("")
+
+
+class Worker(Section):
+    """The worker's own health port, and where the token service finds it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8081, ge=0, le=65_535)
+    url: str = ""
+
+
+class Limits(Section):
+    sessions: int = Field(default=8, ge=1, le=10_000, description="conversations at once in one process")
+    session_minutes: float = Field(default=0, ge=0, description="0: no limit")
+    hello_seconds: float = Field(default=10, gt=0)
+    idle_seconds: float = Field(default=0, ge=0, description="a conversation in which nobody speaks ends after this; 0: never")
+    messages_per_second: int = Field(default=50, ge=1, description="client messages, audio not counted")
+    send_queue: int = Field(default=512, ge=16, description="messages waiting for a slow reader before its connection is closed")
+    llm_seconds: float = Field(default=30, gt=0)
+    stt_seconds: float = Field(default=15, gt=0)
+    tts_seconds: float = Field(default=30, gt=0)
+
+
+class Auth(Section):
+    """`open`: anyone who reaches the page may talk (bound to loopback only). `token`: the token endpoint asks for an API key."""
+
+    mode: Literal["open", "token"] = "open"
+    api_keys: list[SecretStr] = []
+    secret: SecretStr = SecretStr("")
+    token_minutes: float = Field(default=15, gt=0, le=24 * 60)
+
+
+class Journal(Section):
+    """What is written down. Nothing is stored beyond the session yet unless a url is given."""
+
+    url: str = ""
+    retention_days: int = Field(default=30, ge=1)
+    content: Literal["full", "metadata", "off"] = "off"
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VISAVIS__", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    agent_name: str = "visavis"
+    personas: dict[str, Persona] = {"default": Persona()}
+    providers: ProviderSections = ProviderSections()
+    models: dict[str, ModelSource] = {}
+    turn: Turn = Turn()
+    livekit: LiveKit = LiveKit()
+    http: Http = Http()
+    ice: Ice = Ice()
+    worker: Worker = Worker()
+    limits: Limits = Limits()
+    auth: Auth = Auth()
+    journal: Journal = Journal()
+    log: Log = Log()
+
+    @field_validator("personas")
+    @classmethod
+    def _has_default(cls, value: dict[str, Persona]) -> dict[str, Persona]:
+        if not value:
+            raise ValueError("expected at least one persona")
+        return value if "default" in value else {"default": next(iter(value.values())), **value}
+
+
+_LIVEKIT_ENV: Final = {"url": "LIVEKIT_URL", "api_key": "LIVEKIT_API_KEY", "api_secret": "LIVEKIT_API_SECRET"}
+
+
+def load(path: Path | None = None) -> Config:
+    """Read `path` (or the file named by VISAVIS_CONFIG, or none) and the environment. Raises `ConfigError`."""
+    return _load(path)[0]
+
+
+def explain(path: Path | None = None) -> Iterator[tuple[str, str, str]]:
+    """Yield `(field, value, source)` of every field, secrets masked; source is `default`, `file` or `environment`."""
+    config, file_values, env_values = _load(path)
+
+    def walk(prefix: tuple[str, ...], value: Any) -> Iterator[tuple[str, str, str]]:
+        if isinstance(value, BaseModel):
+            for name in type(value).model_fields:
+                yield from walk((*prefix, name), getattr(value, name))
+        elif isinstance(value, dict) and value and all(isinstance(v, BaseModel) for v in value.values()):
+            for name, item in value.items():
+                yield from walk((*prefix, name), item)
+        else:
+            source = "environment" if _has(env_values, prefix) else "file" if _has(file_values, prefix) else "default"
+            yield ".".join(prefix), _show(value), source
+
+    yield from walk((), config)
+
+
+def _load(path: Path | None) -> tuple[Config, dict[str, Any], dict[str, Any]]:
+    file = path or (Path(os.environ["VISAVIS_CONFIG"]) if os.environ.get("VISAVIS_CONFIG") else None)
+    if file is not None and not file.is_file():
+        raise ConfigError(f"configuration file {file} does not exist; name one with --config FILE, or leave it out")
+    if file is not None and file.suffix not in {".yaml", ".yml", ".toml"}:
+        raise ConfigError(f"configuration file {file}: expected a name that ends in .yaml, .yml or .toml")
+    seen: dict[str, dict[str, Any]] = {"file": {}, "environment": {}}
+
+    class Sources(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            sources: list[PydanticBaseSettingsSource] = [_Environment(settings_cls)]
+            if file is not None:
+                kind = TomlConfigSettingsSource if file.suffix == ".toml" else YamlConfigSettingsSource
+                sources.append(kind(settings_cls, file))
+            for name, source in zip(("environment", "file"), sources, strict=False):
+                seen[name] = source()
+            return tuple(sources)
+
+    where = f" (file {file} and environment)" if file else " (environment)"
+    try:
+        loaded = Sources()
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
+        raise ConfigError(f"the configuration is not valid{where}:\n" + "\n".join(lines)) from None
+    except Exception as error:  # YAML, TOML and settings sources each have errors of their own
+        raise ConfigError(f"the configuration cannot be read{where}: {error}") from None
+    config = Config.model_construct(**{name: getattr(loaded, name) for name in Config.model_fields})
+    return config, seen["file"], seen["environment"]
+
+
+class _Environment(EnvSettingsSource):
+    """`VISAVIS__…` variables, and LiveKit's own names below them."""
+
+    def __call__(self) -> dict[str, Any]:
+        values = super().__call__()
+        usual = {field: os.environ[name] for field, name in _LIVEKIT_ENV.items() if os.environ.get(name)}
+        if usual:
+            values["livekit"] = {**usual, **values.get("livekit", {})}
+        return values
+
+
+def _has(values: Any, path: tuple[str, ...]) -> bool:
+    for name in path:
+        if not isinstance(values, dict) or name not in values:
+            return False
+        values = values[name]
+    return True
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return MASK if value.get_secret_value() else ""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_show(v) for v in value) + "]"
+    if isinstance(value, ProviderSpec):
+        masked = {k: v if isinstance(v, dict) and set(v) == {"env"} else MASK if _secret_name(k) else v for k, v in value.args.items()}
+        return f"{value.use} {masked}" if masked else value.use
+    return str(value)
+
+
+def _secret_name(name: str) -> bool:
+    return any(word in name.lower() for word in ("key", "secret", "token", "password", "credential"))
+
+
+def data_home() -> Path:
+    """Where data and generated secrets live: VISAVIS_HOME, or the platform's data folder."""
+    if home := os.environ.get("VISAVIS_HOME"):
+        return Path(home)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "visavis"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "visavis"

@@ -1,0 +1,46 @@
+"""What a conversation and a door ask of each other. A door is an adapter around one connected client; it knows the wire and nothing of the talk."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from agent.media.block import Block
+from agent.protocol.envelope import Envelope
+from agent.protocol.messages import ErrorMessage
+
+DoorKind = Literal["peer", "livekit", "ws", "local"]
+
+
+class Transport(Protocol):
+    """The client, as the conversation sees it. All methods are called on the event loop."""
+
+    kind: DoorKind
+    ahead_seconds: float
+    """How far ahead of real time answer audio may be handed over (0 for doors that play at once)."""
+
+    def send(self, envelope: Envelope[Any]) -> None:
+        """Send a message, in order, without waiting. A client that reads too slowly loses its connection; nothing is raised."""
+
+    async def play(self, block: Block) -> None:
+        """Take 20 ms of sound. Blocks come without a gap, blanks included, at the pace of real time. Must not wait longer than the wire needs."""
+
+    def clear(self) -> None:
+        """Forget answer audio that was taken and is not on the wire yet: an interrupt. The next block goes on at the clock's own pace."""
+
+    async def close(self, error: ErrorMessage | None) -> None:
+        """End the connection, with a last word where there is one. Called once, by the conversation or its host."""
+
+
+class Guest(Protocol):
+    """The conversation, as the door sees it (`conversation.Conversation`)."""
+
+    session_id: str
+
+    def hear(self, pcm: bytes) -> None:
+        """Microphone sound: 16 kHz mono, little-endian 16-bit, any length, in order, gaps already filled with silence. Never blocks."""
+
+    def receive(self, envelope: Envelope[Any]) -> None:
+        """A decoded message from the client, `hello` excepted. Never blocks; a wrong one is answered with an `error` message."""
+
+    async def aclose(self, reason: str) -> None:
+        """The client has gone (or must go): end the conversation and free everything. May be called twice."""

@@ -1,0 +1,1 @@
+"""The doors: WebRTC peer, LiveKit room, WebSocket, and in process."""
