@@ -1,0 +1,220 @@
+"""When the user speaks, pauses and has finished. A state machine without I/O: VAD windows, transcripts and hints in, decisions out; time is microphone samples.
+
+    QUIET ──speech──▶ SPEAKING ──dip──▶ PAUSED ──silence and transcript──▶ QUIET (Committed)
+                          ▲               │ speech goes on
+                          └───────────────┘ (Resumed)
+
+At the first dip the sentence so far is a *candidate*: it is transcribed while the silence is still being waited out. How long the silence must be
+depends on whether the sentence sounds complete: `silence` when it does, `patience` when it does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+MICROPHONE_RATE: Final = 16_000
+_UNFINISHED_EN: Final = re.compile(
+    r"\b(?:and|or|but|so|because|if|when|that|which|the|a|an|to|of|in|on|at|for|with|from|my|your|is|are|was|i|um+|uh+|er+)[\s,.…-]*$",
+    re.IGNORECASE,
+)
+_UNFINISHED_ZH: Final = re.compile(
+    r"(?:和|跟|或者|但是|可是|因为|所以|如果|的话|然后|还有|而且|比如|那个|这个|就是|嗯|呃|我想|我要)[，。、…\s]*$"
+)
+_ENDED: Final = re.compile(r"[.!?。！？]\s*$")
+
+
+def sounds_complete(text: str) -> bool:
+    """Whether a transcript reads like a whole sentence (a rule of thumb for both languages)."""
+    return (
+        bool(text.strip())
+        and not _UNFINISHED_EN.search(text)
+        and not _UNFINISHED_ZH.search(text)
+        and not text.rstrip().endswith((",", "，", "…"))
+    )
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the recogniser put a full stop, question or exclamation mark at the end."""
+    return bool(_ENDED.search(text))
+
+
+@dataclass(frozen=True)
+class TurnSettings:
+    """All lengths in microphone samples (16 kHz)."""
+
+    threshold: float = 0.5
+    """VAD probability above which a window is speech, to begin."""
+    release: float = 0.35
+    """VAD probability below which a window is silence, to pause."""
+    onset: int = MICROPHONE_RATE * 64 // 1000
+    """Speech that begins an utterance."""
+    dip: int = MICROPHONE_RATE * 96 // 1000
+    """Silence at which the candidate is transcribed."""
+    silence: int = MICROPHONE_RATE * 400 // 1000
+    """Silence that ends a sentence which sounds complete."""
+    patience: int = MICROPHONE_RATE * 1000 // 1000
+    """Silence that ends any other sentence."""
+    minimum: int = MICROPHONE_RATE * 96 // 1000
+    """Speech of an utterance; less is a click."""
+    longest: int = MICROPHONE_RATE * 60
+    """An utterance is committed at its next dip after this, and at once after half as much again."""
+
+
+class Phase(Enum):
+    QUIET = auto()
+    SPEAKING = auto()
+    PAUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The user speaks since sample `at`."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dipped:
+    """The user may have finished at sample `end`: transcribe from `start` to now as `candidate`."""
+
+    candidate: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The user goes on: `candidate` is void."""
+
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The user has finished: `text` is what was said."""
+
+    candidate: int
+    text: str
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """It was no speech: a click, a cough, a breath."""
+
+
+Decision = SpeechStarted | Dipped | Resumed | Committed | Discarded
+
+
+class TurnTaking:
+    """The machine. `now` counts the samples of all windows so far."""
+
+    def __init__(self, settings: TurnSettings | None = None) -> None:
+        self.settings = settings or TurnSettings()
+        self.now = 0
+        self.phase = Phase.QUIET
+        self.voiced = 0
+        """Samples of speech in this utterance."""
+        self._started = 0
+        self._run = 0
+        self._silence = 0
+        self._candidate = 0
+        self._text: str | None = None
+        self._complete: float | None = None
+
+    @property
+    def started(self) -> int:
+        """Where the utterance began."""
+        return self._started
+
+    def window(self, probability: float, samples: int) -> list[Decision]:
+        """One VAD window has passed."""
+        self.now += samples
+        s = self.settings
+        if self.phase is Phase.QUIET:
+            self._run = self._run + samples if probability >= s.threshold else 0
+            if self._run < s.onset:
+                return []
+            self.phase, self._started, self.voiced, self._silence = Phase.SPEAKING, self.now - self._run, self._run, 0
+            return [SpeechStarted(self._started)]
+        if probability >= s.release:
+            self.voiced += samples
+            self._silence = 0
+            if self.phase is Phase.PAUSED:
+                self.phase = Phase.SPEAKING
+                self._text = self._complete = None
+                return [Resumed(self._candidate)]
+            if self.now - self._started > s.longest * 3 // 2:
+                return self._dip()
+            return []
+        self._silence += samples
+        if self.phase is Phase.SPEAKING and self._silence >= s.dip:
+            if self.voiced < s.minimum:
+                return [self._end() or Discarded()]
+            return self._dip()
+        return self._judge()
+
+    def transcript(self, candidate: int, text: str) -> list[Decision]:
+        """The candidate was transcribed; an old candidate is ignored."""
+        if self.phase is not Phase.PAUSED or candidate != self._candidate:
+            return []
+        self._text = text
+        return self._judge()
+
+    def hint(self, candidate: int, completeness: float) -> list[Decision]:
+        """What the turn model thinks: 1 finished, 0 not. It speeds a decision up or slows it down and never makes it alone."""
+        if self.phase is not Phase.PAUSED or candidate != self._candidate:
+            return []
+        self._complete = completeness
+        return self._judge()
+
+    def finish(self) -> list[Decision]:
+        """The microphone was closed: what was said until now is all."""
+        if self.phase is Phase.QUIET:
+            self._run = 0
+            return []
+        self._silence = max(self._silence, self.settings.patience)
+        if self.phase is Phase.SPEAKING:
+            return self._dip()
+        return self._judge()
+
+    def reset(self) -> list[Decision]:
+        """Forget the utterance (a user turn was given otherwise: by text, say)."""
+        if self.phase is Phase.QUIET:
+            return []
+        self._end()
+        return [Discarded()]
+
+    def needed(self) -> int:
+        """Samples of silence that end the present sentence."""
+        s = self.settings
+        if self._text is None:
+            return s.patience
+        if self.now - self._started > s.longest:
+            return s.dip
+        if not sounds_complete(self._text):
+            return s.patience
+        if self._complete is not None and self._complete < 0.2 and not ends_sentence(self._text):
+            return (s.silence + s.patience) // 2
+        return s.silence
+
+    def _dip(self) -> list[Decision]:
+        self.phase = Phase.PAUSED
+        self._candidate += 1
+        self._text = self._complete = None
+        return [Dipped(self._candidate, self._started, self.now - self._silence)]
+
+    def _judge(self) -> list[Decision]:
+        if self.phase is not Phase.PAUSED or self._text is None or self._silence < self.needed():
+            return []
+        text, end, candidate = self._text, self.now - self._silence, self._candidate
+        self._end()
+        return [Committed(candidate, text, end) if text.strip() else Discarded()]
+
+    def _end(self) -> None:
+        self.phase = Phase.QUIET
+        self._run = self._silence = self.voiced = 0
+        self._text = self._complete = None
