@@ -153,7 +153,8 @@ class TurnTaking:
         self._silence += samples
         if self.phase is Phase.SPEAKING and self._silence >= s.dip:
             if self.voiced < s.minimum:
-                return [self._end() or Discarded()]
+                self._end()
+                return [Discarded()]
             return self._dip()
         return self._judge()
 

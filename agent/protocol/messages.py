@@ -183,7 +183,7 @@ class ServerHello(Message):
     }
     type: Literal["hello"] = "hello"
     session_id: Identifier
-    rate: Literal[48000] = RATE
+    rate: Literal[48000] = 48_000
     features: list[str]
     persona: PersonaInfo
     ai: Literal[True] = True

@@ -1,0 +1,23 @@
+"""Words that say "go on", in both languages: they do not take the turn."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NODS: Final = frozenset(
+    "yeah|yes|yep|yup|uh huh|uhhuh|mhm|mm|mmm|mm hmm|mmhmm|hmm|hm|ok|okay|right|sure|oh|ah|aha|wow|really|i see|got it|cool|nice|great|good|true|exactly|"
+    "嗯|嗯嗯|哦|噢|喔|啊|呀|唉|诶|对|对对|对对对|好|好的|好吧|行|是|是的|是吗|没错|明白|知道了|了解|原来如此|这样啊|哇|真的吗|可以".split(
+        "|"
+    )
+)
+
+
+def is_backchannel(text: str) -> bool:
+    """Whether `text` is nothing but a nod (嗯, 对, yeah, I see), once or repeated."""
+    words = re.sub(r"[^\w\s]", " ", text.lower()).replace("-", " ").split()
+    if not words:
+        return False
+    if " ".join(words) in _NODS or "".join(words) in _NODS:
+        return True
+    return len(words) <= 4 and all(word in _NODS for word in words)

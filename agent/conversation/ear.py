@@ -1,0 +1,329 @@
+"""The ear: one `stt.STT` for AgentSession, made of voice activity, any recogniser and turn-taking.
+
+Microphone sound goes in by `push`, outside AgentSession's own audio path, so that silence costs next to nothing; AgentSession gets only events: start of
+speech, interim, preflight (the answer is prepared while the silence is waited out), final and end of speech. While the digital human thinks or speaks,
+nothing is passed on until it is certain that the user takes the turn: then `EarHost.barge_in` comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from livekit.agents import stt
+from livekit.agents.language import LanguageCode
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
+from livekit.agents.utils import AudioBuffer
+
+from agent.aio import Tasks
+from agent.conversation.backchannel import is_backchannel
+from agent.conversation.recognizers import Recognizer, Transcript
+from agent.media.turn_taking import (
+    MICROPHONE_RATE,
+    Committed,
+    Decision,
+    Dipped,
+    Discarded,
+    Phase,
+    Resumed,
+    SpeechStarted,
+    TurnTaking,
+    sounds_complete,
+)
+from agent.protocol.messages import LanguageChoice
+
+logger = logging.getLogger("visavis.ear")
+
+WINDOW: Final = 512
+"""Samples of a VAD window (32 ms)."""
+PREROLL: Final = MICROPHONE_RATE * 300 // 1000
+"""Sound before the first voiced window that belongs to the utterance."""
+BARGE_IN: Final = MICROPHONE_RATE * 450 // 1000
+"""Speech that interrupts without a word having been understood."""
+PARTIAL: Final = MICROPHONE_RATE * 600 // 1000
+"""Sound between two partial transcripts."""
+DIGITAL_SILENCE: Final = 4
+"""A window whose samples are all smaller than this (of 32768) is silence without asking the model: muted microphones cost nothing."""
+
+
+class VoiceActivity(Protocol):
+    """A detector of speech, on the event loop, for one microphone."""
+
+    def probability(self, window: npt.NDArray[np.float32]) -> float:
+        """Probability (0..1) that a window of 512 samples at 16 kHz holds speech; windows come in order."""
+
+    def reset(self) -> None:
+        """Forget what came before."""
+
+
+class TurnModel(Protocol):
+    """Tells from the sound whether the speaker has finished."""
+
+    async def completeness(self, pcm: npt.NDArray[np.float32]) -> float:
+        """1 finished … 0 not, from up to 8 s of sound at 16 kHz."""
+
+
+class EarHost(Protocol):
+    """Whom the ear tells."""
+
+    def busy(self) -> bool:
+        """The digital human thinks or speaks."""
+
+    def barge_in(self) -> None:
+        """The user takes the turn: stop."""
+
+    def heard_partial(self, utterance: int, transcript: Transcript) -> None: ...
+
+    def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
+        """`end`: microphone sample at which the user fell silent."""
+
+    def recognition_failed(self, error: Exception) -> None: ...
+
+
+class Ear(stt.STT):
+    """One a conversation."""
+
+    def __init__(
+        self,
+        host: EarHost,
+        vad: VoiceActivity,
+        recognizer: Recognizer,
+        *,
+        turns: TurnTaking | None = None,
+        turn_model: TurnModel | None = None,
+        language: LanguageChoice = "auto",
+        interrupt: Literal["auto", "strict", "off"] = "auto",
+    ) -> None:
+        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
+        self.language: LanguageChoice = language
+        self.interrupt: Literal["auto", "strict", "off"] = interrupt
+        self._host = host
+        self._vad = vad
+        self._recognizer = recognizer
+        self._turn_model = turn_model
+        self._turns = turns or TurnTaking()
+        self._tasks = Tasks("ear")
+        self._stream: EarStream | None = None
+        self._sound = bytearray()
+        self._sound_start = 0
+        self._pending = bytearray()
+        self._utterance = 0
+        self._announced = False
+        self._preflighted = False
+        self._latest = Transcript("")
+        self._partial_at = 0
+        self._partial: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------------------------------------------------- what goes in
+
+    def push(self, pcm: bytes) -> None:
+        """Microphone sound: 16 kHz mono 16-bit, any length, in order."""
+        self._pending += pcm
+        while len(self._pending) >= WINDOW * 2:
+            window = bytes(self._pending[: WINDOW * 2])
+            del self._pending[: WINDOW * 2]
+            self._window(window)
+
+    def finish(self) -> None:
+        """The microphone was closed: what was said until now is all."""
+        self._apply(self._turns.finish())
+
+    def reset(self) -> None:
+        """The turn was taken otherwise; forget what is being said."""
+        self._apply(self._turns.reset())
+
+    def _window(self, window: bytes) -> None:
+        samples = np.frombuffer(window, np.int16)
+        if int(np.abs(samples).max()) < DIGITAL_SILENCE:
+            probability = 0.0
+        else:
+            probability = self._vad.probability(samples.astype(np.float32) / 32768)
+        if self._turns.phase is not Phase.QUIET:
+            self._recognizer.push(window)
+        elif len(self._sound) > PREROLL * 4:
+            self._trim(self._turns.now - PREROLL)
+        self._sound += window
+        self._apply(self._turns.window(probability, WINDOW))
+        if self._turns.phase is Phase.SPEAKING:
+            self._consider_barge_in()
+            self._consider_partial()
+
+    def _trim(self, start: int) -> None:
+        """Forget the sound before microphone sample `start`."""
+        drop = start - self._sound_start
+        if drop > 0:
+            del self._sound[: drop * 2]
+            self._sound_start += drop
+
+    def _since(self, start: int) -> bytes:
+        return bytes(self._sound[max(0, start - self._sound_start) * 2 :])
+
+    # ------------------------------------------------------------------------------------------------------- what comes out
+
+    def _apply(self, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case SpeechStarted(at=at):
+                    self._start(at)
+                case Dipped():
+                    self._stop_partial()
+                    self._tasks.start(self._transcribe(decision), "transcribe")
+                    if self._turn_model is not None:
+                        self._tasks.start(self._ask_turn_model(self._turn_model, decision), "turn-model")
+                case Resumed():
+                    if self._preflighted:
+                        self._preflighted = False
+                        self._send(stt.SpeechEventType.INTERIM_TRANSCRIPT, self._latest.text + " …")
+                case Committed(end=end):
+                    self._commit(end)
+                case Discarded():
+                    self._discard()
+
+    def _start(self, at: int) -> None:
+        self._utterance += 1
+        self._latest = Transcript("")
+        self._announced = self._preflighted = False
+        self._partial_at = at
+        self._trim(at - PREROLL)
+        self._recognizer.begin(bytes(self._sound))
+        if not self._host.busy():
+            self._announce()
+
+    def _announce(self) -> None:
+        if not self._announced:
+            self._announced = True
+            self._send(stt.SpeechEventType.START_OF_SPEECH)
+
+    def _consider_barge_in(self) -> None:
+        if self._announced:
+            return
+        if not self._host.busy():
+            self._announce()
+        elif self.interrupt == "auto" and self._turns.voiced >= BARGE_IN:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        """The user speaks and means it."""
+        if self._host.busy():
+            self._host.barge_in()
+        self._announce()
+
+    def _means_it(self, transcript: Transcript) -> bool:
+        """Whether these words may be passed on: always when nobody else speaks; otherwise words that are more than a nod interrupt."""
+        if self._announced:
+            return True
+        if self._host.busy() and (self.interrupt == "off" or not transcript.text or is_backchannel(transcript.text)):
+            return False
+        self._take_turn()
+        return True
+
+    def _consider_partial(self) -> None:
+        if self._turns.now - self._partial_at < PARTIAL or (self._partial is not None and not self._partial.done()):
+            return
+        self._partial_at = self._turns.now
+        self._partial = self._tasks.start(self._transcribe_partial(self._utterance), "partial")
+
+    def _stop_partial(self) -> None:
+        if self._partial is not None:
+            self._partial.cancel()
+
+    async def _transcribe_partial(self, utterance: int) -> None:
+        try:
+            transcript = await self._recognizer.transcribe(self._since(self._turns.started - PREROLL), self.language, final=False)
+        except Exception as error:  # a partial may fail; the final one tells
+            logger.debug("partial transcript failed: %s", error)
+            return
+        if utterance == self._utterance and self._turns.phase is Phase.SPEAKING and transcript.text and self._means_it(transcript):
+            self._latest = transcript
+            self._host.heard_partial(utterance, transcript)
+            self._send(stt.SpeechEventType.INTERIM_TRANSCRIPT, transcript.text)
+
+    async def _transcribe(self, dip: Dipped) -> None:
+        utterance = self._utterance
+        try:
+            transcript = await self._recognizer.transcribe(self._since(dip.start - PREROLL), self.language, final=True)
+        except Exception as error:
+            logger.warning("speech recognition failed: %s", error)
+            if utterance == self._utterance:
+                self._host.recognition_failed(error)
+                self._apply(self._turns.transcript(dip.candidate, ""))
+            return
+        if utterance != self._utterance:
+            return
+        if self._turns.phase is Phase.PAUSED:
+            self._latest = transcript
+        decisions = self._turns.transcript(dip.candidate, transcript.text)
+        if not decisions and self._turns.phase is Phase.PAUSED and transcript.text and self._announced:
+            self._host.heard_partial(utterance, transcript)
+            if sounds_complete(transcript.text):
+                self._preflighted = True
+                self._send(stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, transcript.text)
+        self._apply(decisions)
+
+    async def _ask_turn_model(self, model: TurnModel, dip: Dipped) -> None:
+        pcm = np.frombuffer(self._since(dip.start - PREROLL), np.int16).astype(np.float32) / 32768
+        try:
+            completeness = await model.completeness(pcm)
+        except Exception as error:  # a hint; without it the rules decide
+            logger.debug("turn model failed: %s", error)
+            return
+        self._apply(self._turns.hint(dip.candidate, completeness))
+
+    def _commit(self, end: int) -> None:
+        transcript, utterance = self._latest, self._utterance
+        self._stop_partial()
+        self._vad.reset()
+        if not self._means_it(transcript):
+            return
+        self._host.heard_final(utterance, transcript, end)
+        self._send(stt.SpeechEventType.FINAL_TRANSCRIPT, transcript.text)
+        self._send(stt.SpeechEventType.END_OF_SPEECH)
+
+    def _discard(self) -> None:
+        self._stop_partial()
+        if self._announced:
+            self._send(stt.SpeechEventType.END_OF_SPEECH)
+        self._announced = False
+
+    def _send(self, kind: stt.SpeechEventType, text: str | None = None) -> None:
+        if self._stream is None:
+            return
+        code = self._latest.language or (None if self.language == "auto" else self.language) or "en"
+        data = [] if text is None else [stt.SpeechData(language=LanguageCode(code), text=text, confidence=1.0)]
+        self._stream.send(stt.SpeechEvent(type=kind, alternatives=data))
+
+    # ------------------------------------------------------------------------------------------------------- AgentSession's side
+
+    def stream(
+        self, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> stt.RecognizeStream:
+        self._stream = EarStream(self, conn_options)
+        return self._stream
+
+    async def _recognize_impl(
+        self, buffer: AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
+    ) -> stt.SpeechEvent:
+        raise NotImplementedError("the ear listens along; it does not take buffers")
+
+    async def aclose(self) -> None:
+        self._stream = None
+        await self._tasks.aclose()
+        await self._recognizer.aclose()
+
+
+class EarStream(stt.RecognizeStream):
+    """The events of the ear, as AgentSession reads them. Sound does not come this way."""
+
+    def __init__(self, ear: Ear, conn_options: APIConnectOptions) -> None:
+        super().__init__(stt=ear, conn_options=conn_options)
+
+    def send(self, event: stt.SpeechEvent) -> None:
+        if not self._event_ch.closed:
+            self._event_ch.send_nowait(event)
+
+    async def _run(self) -> None:
+        async for _ in self._input_ch:
+            pass

@@ -1,0 +1,95 @@
+"""What is said in a stretch of speech: pieces of text, each at its content sample, so that captions and memory follow what is heard and not what was written."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.media.timeline import Segment, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The next piece of text; hangs on the timeline at its first sample."""
+
+    script: Script
+    text: str
+
+
+@dataclass(eq=False)
+class Script:
+    """The text of one segment. It is written while sound is made, possibly long before the segment exists; `attach` joins the two."""
+
+    pieces: list[tuple[int, str]] = field(default_factory=list)
+    shown: int = 0
+    """Pieces whose sample has come."""
+    _timeline: Timeline | None = None
+    _segment: Segment | None = None
+
+    @property
+    def text(self) -> str:
+        """Everything written so far."""
+        return "".join(text for _, text in self.pieces)
+
+    def write(self, offset: int, text: str) -> None:
+        """`text` begins at content sample `offset` (48 kHz)."""
+        self.pieces.append((offset, text))
+        if self._timeline is not None and self._segment is not None:
+            self._timeline.hang(self._segment, offset, Caption(self, text))
+
+    def attach(self, timeline: Timeline, segment: Segment) -> None:
+        """The segment that this text belongs to is open."""
+        self._timeline, self._segment = timeline, segment
+        for offset, text in self.pieces:
+            timeline.hang(segment, offset, Caption(self, text))
+
+    def heard(self, samples: int, total: int) -> str:
+        """The text within the first `samples` of `total` content samples: whole pieces, and of the last one the words that fit its share of time."""
+        last = bisect_right([offset for offset, _ in self.pieces], samples) - 1
+        if last < 0:
+            return ""
+        whole = "".join(text for _, text in self.pieces[:last])
+        offset, text = self.pieces[last]
+        end = self.pieces[last + 1][0] if last + 1 < len(self.pieces) else max(total, offset + 1)
+        share = (samples - offset) / max(end - offset, 1)
+        return (whole + _first_words(text, share)).rstrip()
+
+
+def _first_words(text: str, share: float) -> str:
+    """The words of `text` that end within `share` (0..1) of its length."""
+    if share >= 1:
+        return text
+    cut = int(len(text) * max(share, 0.0))
+    if not text.isascii():
+        return text[:cut]
+    return text[: text.rfind(" ", 0, cut + 1) + 1]
+
+
+class Scripts:
+    """The scripts that wait for their segment, oldest first, of each speech."""
+
+    def __init__(self, on_unspoken: Callable[[str], None]) -> None:
+        self._waiting: dict[object, list[Script]] = {}
+        self._on_unspoken = on_unspoken
+
+    def new(self, speech: object) -> Script:
+        script = Script()
+        self._waiting.setdefault(speech, []).append(script)
+        return script
+
+    def take(self, speech: object) -> Script:
+        """The script of the segment that begins now."""
+        waiting = self._waiting.get(speech)
+        return waiting.pop(0) if waiting else Script()
+
+    def discard(self, speech: object, script: Script) -> None:
+        """The script will get no segment, because no sound was made of it."""
+        waiting = self._waiting.get(speech, [])
+        if script in waiting:
+            waiting.remove(script)
+            if script.text:
+                self._on_unspoken(script.text)
+
+    def forget(self, speech: object) -> None:
+        self._waiting.pop(speech, None)
