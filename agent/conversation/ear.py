@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,11 @@ class EarHost(Protocol):
     def recognition_failed(self, error: Exception) -> None: ...
 
 
-class Ear(stt.STT):
+def _to_float(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    return samples.astype(np.float32) * np.float32(1 / 32768)
+
+
+class Ear(stt.STT[Any]):
     """One a conversation."""
 
     def __init__(
@@ -137,10 +141,8 @@ class Ear(stt.STT):
 
     def _window(self, window: bytes) -> None:
         samples = np.frombuffer(window, np.int16)
-        if int(np.abs(samples).max()) < DIGITAL_SILENCE:
-            probability = 0.0
-        else:
-            probability = self._vad.probability(samples.astype(np.float32) / 32768)
+        silent = int(np.abs(samples).max()) < DIGITAL_SILENCE
+        probability = 0.0 if silent else self._vad.probability(_to_float(samples))
         if self._turns.phase is not Phase.QUIET:
             self._recognizer.push(window)
         elif len(self._sound) > PREROLL * 4:
@@ -264,7 +266,7 @@ class Ear(stt.STT):
         self._apply(decisions)
 
     async def _ask_turn_model(self, model: TurnModel, dip: Dipped) -> None:
-        pcm = np.frombuffer(self._since(dip.start - PREROLL), np.int16).astype(np.float32) / 32768
+        pcm = _to_float(np.frombuffer(self._since(dip.start - PREROLL), np.int16))
         try:
             completeness = await model.completeness(pcm)
         except Exception as error:  # a hint; without it the rules decide

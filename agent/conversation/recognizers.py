@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from livekit import rtc
 from livekit.agents import APIConnectOptions, stt
@@ -40,7 +40,7 @@ class Recognizer(Protocol):
     async def aclose(self) -> None: ...
 
 
-def recognizer(engine: stt.STT, timeout_seconds: float) -> Recognizer:
+def recognizer(engine: stt.STT[Any], timeout_seconds: float) -> Recognizer:
     """The right kind for `engine`."""
     kind = StreamRecognizer if engine.capabilities.streaming else BufferRecognizer
     return kind(engine, timeout_seconds)
@@ -58,7 +58,7 @@ def _language(data: stt.SpeechData) -> Language | None:
 class BufferRecognizer:
     """A recogniser that takes the whole utterance at once (all local ones)."""
 
-    def __init__(self, engine: stt.STT, timeout_seconds: float) -> None:
+    def __init__(self, engine: stt.STT[Any], timeout_seconds: float) -> None:
         self._engine = engine
         self._options = APIConnectOptions(max_retry=1, retry_interval=0.2, timeout=timeout_seconds)
         self._timeout = timeout_seconds
@@ -86,7 +86,7 @@ class BufferRecognizer:
 class StreamRecognizer:
     """A recogniser that listens along (most cloud ones): sound goes in as it comes, and at a pause its latest words are taken."""
 
-    def __init__(self, engine: stt.STT, timeout_seconds: float) -> None:
+    def __init__(self, engine: stt.STT[Any], timeout_seconds: float) -> None:
         self._engine = engine
         self._options = APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=timeout_seconds)
         self._stream: stt.RecognizeStream | None = None

@@ -1,0 +1,454 @@
+"""One user and one digital human: wires ear, AgentSession, timeline and door together, and keeps the order of things when somebody interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Literal, cast
+
+from livekit import rtc
+from livekit.agents import AgentSession, APIConnectOptions
+from livekit.agents.voice import io
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
+from livekit.agents.voice.room_io import RoomOptions, TextInputEvent, TextInputOptions, TextOutputOptions
+
+from agent.aio import Tasks
+from agent.config import Config, Persona
+from agent.conversation.context import PageContext
+from agent.conversation.ear import Ear
+from agent.conversation.generations import Generations
+from agent.conversation.output import Output
+from agent.conversation.parts import Parts
+from agent.conversation.ports import Transport
+from agent.conversation.recognizers import Transcript, recognizer
+from agent.conversation.script import Caption, Scripts
+from agent.conversation.speaker import Speaker
+from agent.media.pump import Pump
+from agent.media.timeline import Ended, Fired, Started, Timeline
+from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
+from agent.protocol.envelope import Envelope
+from agent.protocol.errors import KINDS
+from agent.protocol.messages import (
+    AsrFinal,
+    AsrPartial,
+    AssistantText,
+    AssistantTextDelta,
+    ClientHello,
+    ClientInterrupt,
+    ContextAck,
+    ContextUpdate,
+    ErrorMessage,
+    GenerationEnd,
+    GenerationStart,
+    InterruptReason,
+    LanguageChoice,
+    Message,
+    PersonaInfo,
+    Ping,
+    Playout,
+    Pong,
+    ServerHello,
+    ServerInterrupt,
+    Settings,
+    StartListen,
+    State,
+    StateUpdate,
+    StopListen,
+    TextInput,
+    UiEvent,
+)
+
+logger = logging.getLogger("visavis.conversation")
+
+FEATURES: Final = ("text_input", "interrupt", "context_update", "playout")
+EVENTS_KEPT: Final = 256
+"""AgentSession remembers every event of its life; a conversation that lasts for days must not."""
+ITEMS_KEPT: Final = 400
+"""Messages of the conversation that are kept in memory."""
+
+
+class Deaf(io.AudioInput):
+    """AgentSession's microphone: nothing comes this way, the ear listens at the door."""
+
+    def __init__(self) -> None:
+        super().__init__(label="visavis")
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        await asyncio.Event().wait()
+        raise StopAsyncIteration
+
+
+class Mouthpiece(io.TextOutput):
+    """AgentSession's text output. Its text runs ahead of the voice, so it is not shown: captions come from the script, at their sample.
+
+    In a LiveKit room those captions go on to RoomIO's own output, `next_in_chain`, which publishes them as `lk.transcription`.
+    """
+
+    def __init__(self, next_in_chain: io.TextOutput | None = None) -> None:
+        super().__init__(label="visavis", next_in_chain=next_in_chain)
+
+    async def capture_text(self, text: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+
+class Conversation:
+    """Implements `ports.Guest`. Made by `host.ConversationHost`; `start` sends the server's hello and begins."""
+
+    def __init__(
+        self,
+        session_id: str,
+        config: Config,
+        persona_id: str,
+        transport: Transport,
+        parts: Parts,
+        hello: ClientHello,
+        on_event: Callable[[str, float], None] = lambda name, value: None,
+    ) -> None:
+        self.session_id = session_id
+        self.ended = asyncio.Event()
+        self._config = config
+        self._persona_id = persona_id
+        self._persona: Persona = config.personas[persona_id]
+        self._transport = transport
+        self._parts = parts
+        self._on_event = on_event
+        self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
+        self._state: State = "idle"
+        self._seq = 0
+        self._closing = False
+        self._listening = True
+        self._context = PageContext()
+        self._final_at: float | None = None
+
+        self._timeline = Timeline()
+        self._generations = Generations()
+        self._scripts = Scripts(self._unspoken)
+        self._output = Output(
+            self._timeline, self._generations, self._scripts, on_content=self._content, on_engine_cut=lambda: self.interrupt("operator")
+        )
+        self._pump = Pump(self._timeline, transport.play, self._fired, transport.ahead_seconds)
+        self._text_sink: io.TextOutput | None = None
+        self._captions: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1_000)
+
+        turn = config.turn
+        self._ear = Ear(
+            self,
+            parts.vad,
+            recognizer(parts.stt, config.limits.stt_seconds),
+            turns=TurnTaking(
+                TurnSettings(silence=MICROPHONE_RATE * turn.silence_ms // 1000, patience=MICROPHONE_RATE * turn.patience_ms // 1000)
+            ),
+            turn_model=parts.turn_model,
+            language=hello.language or self._persona.language,
+            interrupt=turn.interrupt,
+        )
+        self._speaker = Speaker(self, self._persona, self._scripts)
+        self._session: AgentSession[None] = AgentSession(
+            stt=self._ear,
+            vad=None,
+            llm=parts.llm,
+            tts=parts.tts,
+            tts_text_transforms=None,
+            aec_warmup_duration=None,
+            user_away_timeout=None,
+            session_close_transcript_timeout=0.0,
+            turn_handling={
+                "turn_detection": "stt",
+                "endpointing": {"mode": "fixed", "min_delay": 0.0, "max_delay": 0.0},
+                "interruption": {"enabled": True, "mode": "vad", "resume_false_interruption": False, "false_interruption_timeout": None},
+                "preemptive_generation": {"enabled": True, "preemptive_tts": True, "max_speech_duration": 120.0, "max_retries": 20},
+            },
+            conn_options=SessionConnectOptions(
+                llm_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=config.limits.llm_seconds),
+                tts_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=config.limits.tts_seconds),
+                max_unrecoverable_errors=1_000_000,
+            ),
+        )
+
+    # ------------------------------------------------------------------------------------------------------- beginning and end
+
+    async def start(self, room: rtc.Room | None = None) -> None:
+        """Greet the client and begin. `room` makes AgentSession keep LiveKit's text conventions in it."""
+        self.greet()
+        session = self._session
+        session.on("agent_state_changed", self._agent_state_changed)
+        session.on("speech_created", self._speech_created)
+        session.on("error", self._engine_error)
+        session.input.audio = Deaf()
+        session.output.audio = self._output
+        if room is None:
+            session.output.transcription = Mouthpiece()
+            await session.start(self._speaker, record=False)
+        else:
+            await session.start(
+                self._speaker,
+                room=room,
+                session_host=False,
+                record=False,
+                room_options=RoomOptions(
+                    audio_input=False,
+                    audio_output=False,
+                    video_input=False,
+                    text_output=TextOutputOptions(sync_transcription=False),
+                    text_input=TextInputOptions(text_input_cb=self._room_text),
+                    close_on_disconnect=False,
+                ),
+            )
+            self._text_sink = session.output.transcription
+            session.output.transcription = Mouthpiece(self._text_sink)
+            self._tasks.start(self._publish_captions(), "captions")
+        session._recorded_events = cast(Any, deque(session._recorded_events, maxlen=EVENTS_KEPT))
+        self._tasks.start(self._pump.run(), "pump")
+        self._set_state("listening")
+        if self._persona.greeting:
+            session.say(self._persona.greeting, allow_interruptions=True)
+        if self._config.limits.session_minutes:
+            self._tasks.start(self._end_after(self._config.limits.session_minutes * 60), "time limit")
+
+    async def _end_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.aclose("the time limit of a session was reached")
+
+    def greet(self) -> None:
+        """Send the server's hello."""
+        persona = PersonaInfo(id=self._persona_id, name=self._persona.name, language=self._persona.language)
+        stored = self._config.journal.content != "off" and bool(self._config.journal.url)
+        self._send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored))
+
+    async def aclose(self, reason: str) -> None:
+        """End the conversation and free everything. May be called twice, and from a task of the conversation."""
+        if self._closing:
+            await self.ended.wait()
+            return
+        self._closing = True
+        logger.info("session %s ends: %s", self.session_id, reason)
+        try:
+            self._generations.interrupt()
+            self._output.cut()
+            await self._tasks.aclose()
+            await asyncio.wait_for(self._session.aclose(), timeout=5)
+        except TimeoutError:
+            logger.warning("session %s: the engine did not close within 5 s", self.session_id)
+        finally:
+            await self._ear.aclose()
+            await self._parts.aclose()
+            await self._transport.close(None)
+            self.ended.set()
+
+    def _task_failed(self, error: BaseException) -> None:
+        kind = KINDS["internal"]
+        self._send(ErrorMessage(code=kind.code, message="a fault of the server ended the session", recoverable=False))
+        loop = asyncio.get_running_loop()
+        self._last = loop.create_task(self.aclose(f"a task failed: {error!r}"))
+
+    # ------------------------------------------------------------------------------------------------------- from the client
+
+    def hear(self, pcm: bytes) -> None:
+        """Microphone sound, see `ports.Guest`."""
+        if self._listening and not self._closing:
+            self._ear.push(pcm)
+
+    def receive(self, envelope: Envelope[Any]) -> None:
+        """A message from the client, see `ports.Guest`."""
+        if self._closing:
+            return
+        match envelope.message:
+            case ClientHello():
+                self.greet()
+                self._send(StateUpdate(state=self._state))
+            case StartListen():
+                self._listening = True
+            case StopListen():
+                self._ear.finish()
+                self._listening = False
+            case TextInput(text=text):
+                self.text_input(text)
+            case ClientInterrupt():
+                self.interrupt("button")
+            case Settings(language=language):
+                if language is not None:
+                    self._ear.language = language
+            case ContextUpdate() as update:
+                refused = self._context.update(update, time.monotonic())
+                self._send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
+            case Ping(id=ping_id):
+                self._send(Pong(id=ping_id, t=self._timeline.t))
+            case Playout() | UiEvent():
+                pass
+            case other:
+                self._error("bad_message", f"{other.type} is not expected at this door")
+
+    def text_input(self, text: str) -> None:
+        """The user typed: an answer that is being given is interrupted, then this is answered."""
+        text = text.strip()
+        if not text:
+            self._error("bad_message", "text_input.text: expected something to read")
+            return
+        self._ear.reset()
+        if self.busy():
+            self.interrupt("text")
+        self._send(AsrFinal(id=f"t{self._seq}", text=text, via="text"))
+        self._final_at = time.monotonic()
+        self._session.generate_reply(user_input=text, input_modality="text")
+
+    def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
+        self.text_input(event.text)
+
+    # ------------------------------------------------------------------------------------------------------- from the ear
+
+    @property
+    def language(self) -> LanguageChoice:
+        return self._ear.language
+
+    def context(self) -> str | None:
+        return self._context.text(time.monotonic())
+
+    def busy(self) -> bool:
+        return self._state in ("thinking", "speaking") or self._timeline.current is not None
+
+    def barge_in(self) -> None:
+        self.interrupt("voice")
+
+    def heard_partial(self, utterance: int, transcript: Transcript) -> None:
+        self._send(AsrPartial(id=f"u{utterance}", text=transcript.text, language=transcript.language))
+
+    def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
+        self._final_at = time.monotonic()
+        self._send(AsrFinal(id=f"u{utterance}", text=transcript.text, language=transcript.language))
+
+    def recognition_failed(self, error: Exception) -> None:
+        self._error("asr_failed", "speech recognition failed; say it again, or type")
+
+    def voice_failed(self, error: Exception) -> None:
+        logger.error("session %s: the voice failed", self.session_id, exc_info=error)
+        self._error("tts_failed", "the voice failed; the answer goes on as text")
+
+    # ------------------------------------------------------------------------------------------------------- interruption
+
+    def interrupt(self, reason: InterruptReason) -> None:
+        """Silence, now. The order matters: the new id first, then the work is cancelled, then the queues are emptied, then the client is told."""
+        gen = self._generations.interrupt()
+        self._session.interrupt(force=True)
+        cut_t = self._timeline.t
+        for segment, heard in self._output.cut():
+            self._send(AssistantText(id=f"a{segment.gen}", text=heard, interrupted=True), gen=segment.gen)
+            if segment.started_t is not None:
+                self._send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
+        self._end_captions()
+        self._transport.clear()
+        self._send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
+        self._set_state("idle", reason="interrupted")
+        if reason == "voice":
+            self._set_state("listening")
+        self._on_event("interrupt", 0.0)
+
+    # ------------------------------------------------------------------------------------------------------- from the engine
+
+    def _content(self) -> None:
+        self._pump.wake()
+
+    def _speech_created(self, event: SpeechCreatedEvent) -> None:
+        speech = event.speech_handle
+        self._generations.announce(speech)
+        speech.add_done_callback(self._scripts.forget)
+
+    def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
+        states: dict[str, State] = {
+            "initializing": "idle",
+            "idle": "idle",
+            "listening": "listening",
+            "thinking": "thinking",
+            "speaking": "speaking",
+        }
+        self._set_state(states[event.new_state])
+        if event.new_state == "listening":
+            self._bound_memory()
+
+    def _bound_memory(self) -> None:
+        items = self._speaker._chat_ctx.items
+        if len(items) > ITEMS_KEPT:
+            del items[: len(items) - ITEMS_KEPT]
+        history = self._session.history.items
+        if len(history) > ITEMS_KEPT:
+            del history[: len(history) - ITEMS_KEPT]
+
+    def _engine_error(self, event: ErrorEvent) -> None:
+        error = event.error
+        if getattr(error, "recoverable", False):
+            return
+        kind = getattr(error, "type", "")
+        if kind == "llm_error":
+            logger.error("session %s: the language model failed: %s", self.session_id, getattr(error, "error", error))
+            self._error("llm_failed", "the language model failed; ask again")
+            self._set_state("listening")
+
+    def _unspoken(self, text: str) -> None:
+        """Text of which no sound could be made: it is shown."""
+        gen = self._generations.current
+        self._send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
+        self._caption(text)
+
+    def _fired(self, events: list[Fired], due: float) -> None:
+        for fired in events:
+            segment, gen, t = fired.segment, fired.segment.gen, fired.t
+            match fired.event:
+                case Started():
+                    if self._final_at is not None:
+                        self._on_event("answer_seconds", time.monotonic() - self._final_at)
+                        self._final_at = None
+                    self._send(GenerationStart(t0=t), gen=gen, t=t)
+                case Caption(text=text):
+                    self._send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
+                    self._caption(text)
+                case Ended():
+                    script = self._output.script_of(segment)
+                    self._send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
+                    self._send(GenerationEnd(t_end=t), gen=gen, t=t)
+                    self._end_captions()
+            self._output.fired(fired)
+
+    # ------------------------------------------------------------------------------------------------------- to the client
+
+    def _set_state(self, state: State, reason: str | None = None) -> None:
+        if state != self._state:
+            self._state = state
+            self._send(StateUpdate(state=state, reason=reason))
+
+    def _error(self, code: str, message: str) -> None:
+        kind = KINDS[code]
+        self._send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
+
+    def _send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
+        self._seq += 1
+        self._transport.send(Envelope(message, self._generations.current if gen is None else gen, self._seq, t))
+
+    # ------------------------------------------------------------------------------------------------------- LiveKit's captions
+
+    def _caption(self, text: str) -> None:
+        if self._text_sink is not None and not self._captions.full():
+            self._captions.put_nowait(text)
+
+    def _end_captions(self) -> None:
+        if self._text_sink is not None and not self._captions.full():
+            self._captions.put_nowait(None)
+
+    async def _publish_captions(self) -> None:
+        """Pass captions on to RoomIO, in order, as they are heard."""
+        sink = self._text_sink
+        assert sink is not None
+        open_ = False
+        while True:
+            text = await self._captions.get()
+            if text is not None:
+                await sink.capture_text(text)
+                open_ = True
+            elif open_:
+                sink.flush()
+                open_ = False

@@ -1,0 +1,134 @@
+"""All conversations of a process: shared engines, admission, counting."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from livekit import rtc
+
+from agent.config import Config
+from agent.conversation.conversation import Conversation
+from agent.conversation.parts import Engines
+from agent.conversation.ports import Transport
+from agent.protocol.messages import ClientHello
+
+BUSY_RETRY_MS = 5_000
+NOT_READY_RETRY_MS = 2_000
+
+
+class Busy(Exception):
+    """All places are taken."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(f"all {capacity} places are taken; try again in {BUSY_RETRY_MS // 1000} s")
+        self.retry_ms = BUSY_RETRY_MS
+
+
+class NotReady(Exception):
+    """The models are not ready."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__("not ready yet: " + "; ".join(missing))
+        self.missing = missing
+        self.retry_ms = NOT_READY_RETRY_MS
+
+
+class UnknownPersona(Exception):
+    """No persona of that name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"persona {name!r} is not configured; known are {', '.join(known)}")
+
+
+class Place:
+    """A place that is taken: released once, by whoever holds it."""
+
+    def __init__(self, release: Callable[[Place], None]) -> None:
+        self._release = release
+
+    def release(self) -> None:
+        """Give the place back. May be called twice."""
+        self._release(self)
+
+
+class ConversationHost:
+    """Made once a process; doors get it passed in."""
+
+    def __init__(self, config: Config, engines: Engines, on_event: Callable[[str, float], None] = lambda name, value: None) -> None:
+        self.config = config
+        self._engines = engines
+        self._on_event = on_event
+        self._places: set[Place] = set()
+        self._conversations: dict[str, Conversation] = {}
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        return self._engines.ready and not self._closed
+
+    @property
+    def count(self) -> int:
+        """Places that are taken now."""
+        return len(self._places)
+
+    @property
+    def capacity(self) -> int:
+        return self.config.limits.sessions
+
+    def missing(self) -> list[str]:
+        """What is not ready yet, in plain words."""
+        return ["shutting down"] if self._closed else self._engines.missing()
+
+    def reserve(self) -> Place:
+        """Take a place before any work is done for a client. Raises `NotReady` or `Busy`."""
+        if not self.ready:
+            raise NotReady(self.missing())
+        if len(self._places) >= self.capacity:
+            raise Busy(self.capacity)
+        place = Place(self._places.discard)
+        self._places.add(place)
+        return place
+
+    async def open(
+        self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
+    ) -> Conversation:
+        """Begin a conversation; its place is released when it ends (or here, when it cannot begin). Raises `Busy`, `NotReady`, `UnknownPersona`."""
+        taken = place or self.reserve()
+        try:
+            personas = self.config.personas
+            persona_id = hello.persona or "default"
+            if persona_id not in personas:
+                raise UnknownPersona(persona_id, list(personas))
+            session_id = f"s-{secrets.token_hex(8)}"
+            parts = self._engines.build(personas[persona_id])
+            conversation = Conversation(session_id, self.config, persona_id, transport, parts, hello, self._on_event)
+            self._conversations[session_id] = conversation
+            try:
+                await conversation.start(room)
+            except BaseException:
+                await conversation.aclose("it could not begin")
+                raise
+        except BaseException:
+            taken.release()
+            raise
+        self._watch(conversation, taken)
+        return conversation
+
+    def _watch(self, conversation: Conversation, place: Place) -> None:
+        async def release() -> None:
+            await conversation.ended.wait()
+            self._conversations.pop(conversation.session_id, None)
+            place.release()
+
+        task = asyncio.get_running_loop().create_task(release(), name=f"release {conversation.session_id}")
+        self._watchers.add(task)
+        task.add_done_callback(self._watchers.discard)
+
+    async def aclose(self) -> None:
+        """End all conversations and refuse new ones."""
+        self._closed = True
+        await asyncio.gather(*(c.aclose("the server shuts down") for c in list(self._conversations.values())), return_exceptions=True)
+        await self._engines.aclose()

@@ -1,0 +1,42 @@
+"""What a conversation is made of, and who makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from livekit.agents import llm, stt, tts
+
+from agent.config import Persona
+from agent.conversation.ear import TurnModel, VoiceActivity
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The providers of one conversation: objects of its own (an error of one must not be heard in another); what is heavy behind them is shared."""
+
+    vad: VoiceActivity
+    stt: stt.STT[Any]
+    llm: llm.LLM[Any]
+    tts: tts.TTS[Any]
+    turn_model: TurnModel | None = None
+
+    async def aclose(self) -> None:
+        for part in (self.stt, self.llm, self.tts):
+            await part.aclose()
+
+
+class Engines(Protocol):
+    """The shared engines of a process."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a conversation can be held now."""
+
+    def missing(self) -> list[str]:
+        """What is not ready yet, in plain words."""
+
+    def build(self, persona: Persona) -> Parts:
+        """Fresh providers for one conversation. Cheap."""
+
+    async def aclose(self) -> None: ...

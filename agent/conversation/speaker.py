@@ -1,0 +1,116 @@
+"""The agent that AgentSession runs: what the language model is asked, and how its words become sound with their places on the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from typing import Any, Final, Protocol
+
+from livekit import rtc
+from livekit.agents import Agent, llm, tts
+from livekit.agents.types import FlushSentinel
+from livekit.agents.voice import ModelSettings
+
+from agent.conversation.output import current_speech
+from agent.conversation.script import Script, Scripts
+from agent.dialogue.chunker import Chunker
+from agent.dialogue.language import script_language
+from agent.dialogue.persona import chat_prefix
+from agent.dialogue.speakable import Speakable
+from agent.protocol.messages import RATE, Language, LanguageChoice
+
+HISTORY_ITEMS: Final = 24
+"""Messages of the conversation that the model is shown."""
+
+
+class Topic(Protocol):
+    """What the speaker asks the conversation."""
+
+    @property
+    def language(self) -> LanguageChoice: ...
+
+    def context(self) -> str | None:
+        """The page on the user's screen, as a message for the model, or None."""
+
+    def voice_failed(self, error: Exception) -> None: ...
+
+
+class Speaker(Agent):
+    """Persona, memory and page context in; chunks of speech out."""
+
+    def __init__(self, topic: Topic, persona: Any, scripts: Scripts) -> None:
+        super().__init__(instructions="")
+        self._topic = topic
+        self._persona = persona
+        self._scripts = scripts
+
+    # -------------------------------------------------------------------------------------------------- what the model is asked
+
+    async def llm_node(
+        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
+    ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
+        """Ask the model with persona and page context around the conversation. The stored conversation is left as it is."""
+        async for chunk in Agent.default.llm_node(self, self._prompt(chat_ctx), tools, model_settings):
+            yield chunk
+
+    def _prompt(self, chat_ctx: llm.ChatContext) -> llm.ChatContext:
+        items = [item for item in chat_ctx.items if not (item.type == "message" and item.role in ("system", "developer"))][-HISTORY_ITEMS:]
+        said = next((i.text_content or "" for i in reversed(items) if i.type == "message" and i.role == "user"), "")
+        prompt = llm.ChatContext.empty()
+        for role, text in chat_prefix(self._persona, self._language_of(said)):
+            prompt.add_message(role=role, content=text)
+        page = self._topic.context()
+        for place, item in enumerate(items):
+            if page and place == len(items) - 1 and item.type == "message" and item.role == "user":
+                prompt.add_message(role="user", content=f"{page}\n\n{item.text_content or ''}")
+            else:
+                prompt.items.append(item)
+        return prompt
+
+    def _language_of(self, text: str) -> Language:
+        choice = self._topic.language
+        return script_language(text, "en") if choice == "auto" else choice
+
+    # -------------------------------------------------------------------------------------------------- how it is said
+
+    async def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> AsyncGenerator[rtc.AudioFrame, None]:
+        """Sound for a stream of text. Each chunk of text is written into the script at the sample where its sound begins."""
+        speech = current_speech()
+        script = self._scripts.new(speech)
+        voice = self._get_activity_or_raise().tts
+        assert voice is not None
+        pieces = self._pieces(text)
+        samples = 0.0
+        try:
+            async for raw, spoken in pieces:
+                script.write(round(samples), raw)
+                if not spoken:
+                    continue
+                async for frame in self._synthesize(voice, spoken):
+                    samples += frame.samples_per_channel * RATE / frame.sample_rate
+                    yield frame
+        except Exception as error:
+            self._topic.voice_failed(error)
+            async for raw, _ in pieces:  # the answer goes on as text
+                script.write(round(samples), raw)
+        finally:
+            if samples == 0:
+                self._scripts.discard(speech, script)
+
+    async def _pieces(self, text: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str], None]:
+        """Chunks of the text as it is shown and as it is spoken."""
+        chunker, speakable = Chunker(), Speakable()
+        async for delta in text:
+            for chunk in chunker.feed(delta):
+                yield chunk, speakable.feed(chunk)
+        rest = chunker.flush()
+        for i, chunk in enumerate(rest):
+            yield chunk, speakable.feed(chunk) + (speakable.flush() if i == len(rest) - 1 else "")
+
+    async def _synthesize(self, voice: tts.TTS[Any], spoken: str) -> AsyncGenerator[rtc.AudioFrame, None]:
+        options = self.session.conn_options.tts_conn_options
+        async with voice.synthesize(spoken, conn_options=options) as stream:
+            async for event in stream:
+                yield event.frame
+
+
+__all__ = ["Script", "Speaker", "Topic"]
