@@ -1,0 +1,230 @@
+// Generated from the protocol's Python definition. Do not edit.
+
+export type State = "idle" | "listening" | "thinking" | "speaking";
+export type Language = "en" | "zh";
+export type LanguageChoice = "auto" | "en" | "zh";
+export type Codec = "pcm" | "opus";
+export type InterruptReason = "voice" | "button" | "text" | "operator" | "context";
+
+/** How a WebSocket client sends and wants audio. */
+export interface AudioOptions {
+  up?: Codec;
+  down?: Codec;
+}
+
+/** Who answers. */
+export interface PersonaInfo {
+  id: string;
+  name: string;
+  language: LanguageChoice;
+}
+
+/** The first message at every door. Without `session_id` a new session begins. */
+export interface ClientHello {
+  session_id?: string;
+  resume?: string;
+  persona?: string;
+  language?: LanguageChoice;
+  wants?: string[];
+  sdk?: string;
+  audio?: AudioOptions;
+}
+
+/** The microphone is open: what it sends is heard. */
+export type StartListen = Record<string, never>;
+
+/** The microphone is closed (muted, or the button of push-to-talk was released): what was said until now is answered. */
+export type StopListen = Record<string, never>;
+
+/** 20–40 ms of the microphone, 16 kHz mono, little-endian 16-bit PCM in base64. WebSocket only; binary frames of kind 1 carry the same without base64. */
+export interface AudioChunk {
+  seq: number;
+  format?: "pcm";
+  sample_rate?: number;
+  data: string;
+}
+
+/** The user typed instead of speaking. It interrupts an answer that is being spoken. */
+export interface TextInput {
+  text: string;
+  id?: string;
+}
+
+/** The user wants silence, now. */
+export type ClientInterrupt = Record<string, never>;
+
+/** What the user changes in mid-conversation. */
+export interface Settings {
+  language?: LanguageChoice;
+}
+
+/** Something happened on the user's screen: a page turned, a picture clicked. */
+export interface UiEvent {
+  name: string;
+  data?: Record<string, unknown>;
+}
+
+/** The text of the page or paragraph on the user's screen. It shapes the next answers; it is data, never an instruction. `version` only grows. */
+export interface ContextUpdate {
+  version: number;
+  text: string;
+  ttl_ms?: number;
+  source?: string;
+}
+
+/** What was heard: the media sample now at the user's ear. Every 500 ms while sound plays, and on an interrupt. */
+export interface Playout {
+  gen: number;
+  t_heard: number;
+}
+
+/** Asks for a `pong`: the time there and back, and the server's media time. */
+export interface Ping {
+  id: number;
+}
+
+/** A slice of a message that is larger than one frame: the JSON text of the whole envelope, cut into `n` slices. Both directions, not in LiveKit rooms. */
+export interface Part {
+  id: string;
+  i: number;
+  n: number;
+  data: string;
+}
+
+/** The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session. */
+export interface ServerHello {
+  session_id: string;
+  rate: 48000;
+  features: string[];
+  persona: PersonaInfo;
+  ai: true;
+  stored: boolean;
+}
+
+/** What the digital human is doing, at each change. */
+export interface StateUpdate {
+  state: State;
+  reason?: string;
+}
+
+/** What the user is understood to be saying, so far. Replaces the earlier text of the same `id`. */
+export interface AsrPartial {
+  id: string;
+  text: string;
+  language?: Language;
+}
+
+/** What the user was understood to say; it will be answered. */
+export interface AsrFinal {
+  id: string;
+  text: string;
+  language?: Language;
+  via: "voice" | "text";
+}
+
+/** The next piece of the answer's text, as it is spoken. */
+export interface AssistantTextDelta {
+  id: string;
+  text: string;
+}
+
+/** The whole text of an answer that has ended; of an interrupted one, what was said. */
+export interface AssistantText {
+  id: string;
+  text: string;
+  final: true;
+  interrupted: boolean;
+}
+
+/** The first sound of generation `gen` is at media sample `t0`. */
+export interface GenerationStart {
+  t0: number;
+}
+
+/** The last sample of generation `gen` was before `t_end` (its closing blank included). */
+export interface GenerationEnd {
+  t_end: number;
+  interrupted: boolean;
+}
+
+/** Stop: everything older than this envelope's `gen` is void, and media after `cut_t` of the older generation is not to be played. */
+export interface ServerInterrupt {
+  cut_t: number;
+  reason: InterruptReason;
+}
+
+/** Answer audio for WebSocket clients that take JSON; binary frames of kind 2 carry the same without base64. The envelope's `t` is the first sample's media time. */
+export interface TtsAudioChunk {
+  codec: Codec;
+  sample_rate: number;
+  seq: number;
+  data: string;
+}
+
+/** A `context_update` was taken, or why not. */
+export interface ContextAck {
+  version: number;
+  accepted: boolean;
+  reason?: string;
+}
+
+/** Something went wrong. `code` is one of the table of codes; `message` says what to do; a recoverable error leaves the session open. */
+export interface ErrorMessage {
+  code: string;
+  message: string;
+  recoverable: boolean;
+  retry_ms?: number;
+}
+
+/** The peer door's anchor: the RTP timestamp of media sample `t`. */
+export interface Clock {
+  rtp: number;
+  t: number;
+}
+
+/** The answer to `ping`; `t` is the media sample being sent now. */
+export interface Pong {
+  id: number;
+  t: number;
+}
+
+/** The `d` of each message from the client, by its `type`. */
+export interface ClientMessages {
+  hello: ClientHello;
+  start_listen: StartListen;
+  stop_listen: StopListen;
+  audio_chunk: AudioChunk;
+  text_input: TextInput;
+  interrupt: ClientInterrupt;
+  settings: Settings;
+  ui_event: UiEvent;
+  context_update: ContextUpdate;
+  playout: Playout;
+  ping: Ping;
+  part: Part;
+}
+
+/** The `d` of each message from the server, by its `type`. */
+export interface ServerMessages {
+  hello: ServerHello;
+  state_update: StateUpdate;
+  asr_partial: AsrPartial;
+  asr_final: AsrFinal;
+  assistant_text_delta: AssistantTextDelta;
+  assistant_text: AssistantText;
+  generation_start: GenerationStart;
+  generation_end: GenerationEnd;
+  interrupt: ServerInterrupt;
+  tts_audio_chunk: TtsAudioChunk;
+  context_ack: ContextAck;
+  error: ErrorMessage;
+  clock: Clock;
+  pong: Pong;
+  part: Part;
+}
+
+export type ClientMessage = { [T in keyof ClientMessages]: { type: T; d: ClientMessages[T] } }[keyof ClientMessages];
+export type ServerMessage = { [T in keyof ServerMessages]: { type: T; d: ServerMessages[T] } }[keyof ServerMessages];
+
+/** A message with its place: `gen` is the generation id, `seq` counts the sender's messages, `t` is media time (samples at 48 kHz) or null for now. */
+export type Envelope<M extends ClientMessage | ServerMessage = ServerMessage> = M & { v: 1; gen: number; seq: number; t: number | null };

@@ -1,0 +1,92 @@
+import type { Room } from "livekit-client";
+import type { Envelope, LanguageChoice, ServerHello, State } from "./protocol.generated.js";
+
+export type Language = LanguageChoice;
+export type DoorKind = "peer" | "livekit" | "ws";
+export type { State };
+
+/** What the standard token endpoint answers. */
+export interface TokenResponse {
+  server_url: string;
+  participant_token: string;
+}
+
+export interface ConnectOptions {
+  /** `auto` (default): WebRTC to the server itself; the WebSocket when that has not connected within 4 s. */
+  door?: "auto" | DoorKind | undefined;
+  /** Base address of the server. Default: the page's own origin. */
+  url?: string | undefined;
+  /** Address of a token endpoint, or a function that returns its answer. Default: `/api/token` under `url`. */
+  tokenSource?: string | (() => Promise<TokenResponse>) | undefined;
+  /** The caller's own livekit-client Room (implies door `livekit`). It is connected if it is not yet, and never closed by us. */
+  room?: Room | undefined;
+  persona?: string | undefined;
+  language?: Language | undefined;
+  wants?: string[] | undefined;
+  /** Default true: the device's microphone with echo cancellation, noise suppression and gain control. A track is used as it is, and left running at the end. */
+  microphone?: boolean | MediaStreamTrack | undefined;
+  /** Called with a `MicrophoneError` when there is no microphone to be had; the session goes on without one. */
+  onMicrophoneError?: ((error: Error) => void) | undefined;
+  /** The `connection` events from the very first one, before there is a session to listen on. */
+  onConnection?: ((event: ConnectionEvent) => void) | undefined;
+  /** Gives up connecting, and closes a session that has begun. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ConnectionEvent {
+  status: "connecting" | "connected" | "reconnecting" | "closed" | "failed";
+  door?: DoorKind;
+  /** A plain code (see README), or an error code of the protocol. */
+  reason?: string;
+}
+
+export interface SessionEvents {
+  state: { state: State; gen: number };
+  /** What the user said or typed: the whole text so far. A later event of the same `id` replaces it. */
+  user_text: { id: string; text: string; final: boolean; language?: string; via: "voice" | "text" };
+  /** What the digital human says: the whole text so far. A later event of the same `id` replaces it. */
+  agent_text: { id: string; gen: number; text: string; final: boolean; interrupted?: boolean };
+  interrupt: { gen: number; cut_t: number; reason: string };
+  error: { code: string; message: string; recoverable: boolean; retry_ms?: number };
+  connection: ConnectionEvent;
+  /** Every message that was accepted, after the events above. */
+  message: Envelope;
+}
+
+export interface LogEntry {
+  /** Arrival, in milliseconds since the epoch (fractional). */
+  readonly at: number;
+  readonly message: Envelope;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly door: DoorKind;
+  readonly state: State;
+  readonly hello: ServerHello;
+  /** The last 1,000 messages that were accepted. */
+  readonly log: readonly LogEntry[];
+  /** Listens; the returned function stops listening. */
+  on<K extends keyof SessionEvents>(event: K, fn: (e: SessionEvents[K]) => void): () => void;
+  /** Says something in writing: 1 to 8,000 characters (RangeError otherwise; nothing happens for blank text). */
+  sendText(text: string): void;
+  /** Silence, now. */
+  interrupt(): void;
+  setMuted(muted: boolean): void;
+  readonly muted: boolean;
+  readonly hasMicrophone: boolean;
+  setLanguage(language: Language): void;
+  /** Tells what is on the user's screen; `version` only grows. */
+  updateContext(context: { version: number; text: string; ttl_ms?: number; source?: string }): void;
+  uiEvent(name: string, data?: object): void;
+  /** Media sample (48 kHz) that is at the ear now; null while unknown. */
+  heardMedia(): number | null;
+  /** Loudness of what is heard now, 0 (−55 dBFS and below) to 1 (−10 dBFS and above), linear in dB. */
+  outputLevel(): number;
+  /** Loudness of the microphone, on the same scale; 0 while muted. */
+  inputLevel(): number;
+  /** Call it inside a user's gesture after the error `autoplay_blocked`. */
+  resume(): Promise<void>;
+  /** Ends the session. May be called twice. */
+  close(): Promise<void>;
+}
