@@ -224,7 +224,11 @@ export interface ServerMessages {
 }
 
 export type ClientMessage = { [T in keyof ClientMessages]: { type: T; d: ClientMessages[T] } }[keyof ClientMessages];
+
 export type ServerMessage = { [T in keyof ServerMessages]: { type: T; d: ServerMessages[T] } }[keyof ServerMessages];
+
+/** The codes of `error` messages. */
+export type ErrorCode = "bad_json" | "bad_envelope" | "unknown_type" | "bad_message" | "bad_frame" | "bad_audio" | "too_large" | "hello_expected" | "unknown_persona" | "unauthorized" | "forbidden" | "busy" | "not_ready" | "slow_reader" | "rate_limited" | "asr_failed" | "llm_failed" | "tts_failed" | "internal";
 
 /** A message with its place: `gen` is the generation id, `seq` counts the sender's messages, `t` is media time (samples at 48 kHz) or null for now. */
 export type Envelope<M extends ClientMessage | ServerMessage = ServerMessage> = M & { v: 1; gen: number; seq: number; t: number | null };
