@@ -124,6 +124,7 @@ class TurnTaking:
         self._candidate = 0
         self._text: str | None = None
         self._complete: float | None = None
+        self._final = False
 
     @property
     def started(self) -> int:
@@ -146,6 +147,7 @@ class TurnTaking:
             if self.phase is Phase.PAUSED:
                 self.phase = Phase.SPEAKING
                 self._text = self._complete = None
+                self._final = False
                 return [Resumed(self._candidate)]
             if self.now - self._started > s.longest * 3 // 2:
                 return self._dip()
@@ -177,7 +179,7 @@ class TurnTaking:
         if self.phase is Phase.QUIET:
             self._run = 0
             return []
-        self._silence = max(self._silence, self.settings.patience)
+        self._final = True
         if self.phase is Phase.SPEAKING:
             return self._dip()
         return self._judge()
@@ -192,6 +194,8 @@ class TurnTaking:
     def needed(self) -> int:
         """Samples of silence that end the present sentence."""
         s = self.settings
+        if self._final:
+            return 0
         if self._text is None:
             return s.patience
         if self.now - self._started > s.longest:
@@ -218,4 +222,5 @@ class TurnTaking:
     def _end(self) -> None:
         self.phase = Phase.QUIET
         self._run = self._silence = self.voiced = 0
+        self._final = False
         self._text = self._complete = None

@@ -1,0 +1,190 @@
+"""The sample clock's laws, under any interleaving of what can happen to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from agent.media.block import BLOCK_SAMPLES
+from agent.media.timeline import CLOSING_SAMPLES, Ended, Fired, Segment, Started, Timeline
+
+
+def tone(n: int, value: int = 1) -> Any:
+    return np.full(n, value, np.int16)
+
+
+def drain(timeline: Timeline, blocks: int) -> tuple[np.ndarray, list[Fired]]:
+    sound, fired = [], []
+    for _ in range(blocks):
+        block, events = timeline.pull()
+        sound.append(block.pcm)
+        fired += events
+    return np.concatenate(sound), fired
+
+
+def test_silence_runs_the_clock() -> None:
+    timeline = Timeline()
+    for i in range(5):
+        block, fired = timeline.pull()
+        assert (block.t, block.blank, fired) == (i * BLOCK_SAMPLES, True, [])
+        assert not block.pcm.any()
+
+
+def test_content_starts_at_once_and_ends_with_a_closing_blank() -> None:
+    timeline = Timeline()
+    timeline.pull()
+    segment = timeline.open(7)
+    timeline.append(segment, tone(1_000))
+    timeline.hang(segment, 0, "a")
+    timeline.hang(segment, 999, "b")
+    timeline.close(segment)
+    sound, fired = drain(timeline, 15)
+    assert int(sound.sum()) == 1_000
+    assert [(f.t, f.event) for f in fired] == [
+        (960, Started()),
+        (960, "a"),
+        (960 + 999, "b"),
+        (960 + 1_000 + CLOSING_SAMPLES, Ended()),
+    ]
+
+
+def test_starvation_inserts_silence_and_shifts_what_follows() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(100))
+    timeline.hang(segment, 150, "late")
+    _, fired = drain(timeline, 2)
+    assert [f.event for f in fired] == [Started()]
+    timeline.append(segment, tone(100))
+    _, fired = drain(timeline, 1)
+    assert [(f.t, f.event) for f in fired] == [(2 * BLOCK_SAMPLES + 50, "late")]
+
+
+def test_an_event_beyond_the_end_fires_at_the_end() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(100))
+    timeline.hang(segment, 10**9, "never too late")
+    timeline.close(segment)
+    _, fired = drain(timeline, 12)
+    assert [f.event for f in fired] == [Started(), "never too late", Ended()]
+
+
+def test_events_hang_in_order() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.hang(segment, 10, "a")
+    with pytest.raises(ValueError, match="at least 10"):
+        timeline.hang(segment, 9, "b")
+
+
+def test_a_closed_segment_takes_nothing() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(1))
+    timeline.close(segment)
+    with pytest.raises(ValueError, match="closed"):
+        timeline.append(segment, tone(1))
+
+
+class AnyInterleaving(RuleBasedStateMachine):
+    """Content samples carry the generation that they belong to, so that a ghost would be heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeline = Timeline()
+        self.gen = 0
+        self.segments: list[Segment] = []
+        self.hung: dict[int, tuple[Segment, int]] = {}
+        self.fired: list[Fired] = []
+        self.min_gen = 0
+        self.offsets: dict[Segment, int] = {}
+        self.heard: dict[int, int] = {}
+
+    @rule()
+    def open(self) -> None:
+        self.gen += 1
+        self.segments.append(self.timeline.open(self.gen))
+
+    @precondition(lambda self: self.segments)
+    @rule(data=st.data(), n=st.integers(0, 3_000))
+    def append(self, data: st.DataObject, n: int) -> None:
+        segment = data.draw(st.sampled_from(self.segments))
+        if not segment.closed:
+            self.timeline.append(segment, tone(n, segment.gen))
+
+    @precondition(lambda self: self.segments)
+    @rule(data=st.data(), step=st.integers(0, 2_000))
+    def hang(self, data: st.DataObject, step: int) -> None:
+        segment = data.draw(st.sampled_from(self.segments))
+        if segment.closed:
+            return
+        offset = max(self.offsets.get(segment, 0), segment.pulled) + step
+        self.offsets[segment] = offset
+        name = len(self.hung)
+        self.hung[name] = (segment, offset)
+        self.timeline.hang(segment, offset, name)
+
+    @precondition(lambda self: self.segments)
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        self.timeline.close(data.draw(st.sampled_from(self.segments)))
+
+    @rule()
+    def interrupt(self) -> None:
+        self.timeline.drop()
+        self.gen += 1
+        self.min_gen = self.gen
+
+    @rule(blocks=st.integers(1, 5))
+    def pull(self, blocks: int) -> None:
+        for _ in range(blocks):
+            before = self.timeline.t
+            block, fired = self.timeline.pull()
+            assert block.t == before
+            assert len(block.pcm) == BLOCK_SAMPLES
+            assert self.timeline.t == before + BLOCK_SAMPLES
+            for value in np.unique(block.pcm):
+                assert value == 0 or value >= self.min_gen
+                self.heard[int(value)] = self.heard.get(int(value), 0) + int((block.pcm == value).sum())
+            for event in fired:
+                assert before <= event.t <= before + BLOCK_SAMPLES
+                assert event.segment.gen >= self.min_gen
+            self.fired += fired
+
+    @invariant()
+    def each_event_fires_once_and_in_order(self) -> None:
+        names = [f.event for f in self.fired if isinstance(f.event, int)]
+        assert len(names) == len(set(names))
+        assert [f.t for f in self.fired] == sorted(f.t for f in self.fired)
+
+    @invariant()
+    def no_event_is_early(self) -> None:
+        for f in self.fired:
+            if isinstance(f.event, int):
+                segment, offset = self.hung[f.event]
+                assert segment.started_t is not None or segment.closed
+                if segment.started_t is not None:
+                    assert f.t >= segment.started_t + min(offset, segment.appended)
+
+    @invariant()
+    def nothing_is_heard_twice(self) -> None:
+        for segment in self.segments:
+            assert self.heard.get(segment.gen, 0) <= segment.pulled <= segment.appended
+
+    def teardown(self) -> None:
+        for segment in self.segments:
+            self.timeline.close(segment)
+        self.pull(60 + self.timeline.waiting // BLOCK_SAMPLES)
+        fired = {f.event for f in self.fired if isinstance(f.event, int)}
+        kept = {name for name, (segment, _) in self.hung.items() if not segment.dropped}
+        assert fired >= kept, "an event was lost"
+
+
+AnyInterleaving.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestAnyInterleaving = AnyInterleaving.TestCase
