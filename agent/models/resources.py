@@ -1,0 +1,65 @@
+"""Which set of models fits this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil  # type: ignore[import-untyped]
+
+from agent.models.fetch import SPARE_BYTES, free_bytes
+from agent.models.manifest import SETS, SetName
+from agent.models.store import ModelStore
+
+FULL_MEMORY_BYTES: Final = 4_000_000_000
+"""All models of `full` warm take 2.4 GB for English alone and up to 4 GB for both languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A set, and why, in words for the user."""
+
+    set: SetName
+    reason: str
+
+
+def choose(store: ModelStore, memory_bytes: int | None = None, disk_bytes: int | None = None) -> Choice:
+    """`full` if memory and disk allow it, otherwise `lite`. What is free is measured unless it is passed in."""
+    memory = available_memory() if memory_bytes is None else memory_bytes
+    disk = free_bytes(store.root) if disk_bytes is None else disk_bytes
+    plan = store.plan(SETS["full"])
+    needed = plan.disk_bytes + SPARE_BYTES if plan.models else 0
+    figures = f"{memory / 1e9:.1f} GB of memory are free ({FULL_MEMORY_BYTES / 1e9:.0f} GB needed for a local language model)"
+    if needed:
+        figures += f", and {disk / 1e9:.1f} GB of disk ({needed / 1e9:.1f} GB needed)"
+    if memory >= FULL_MEMORY_BYTES and disk >= needed:
+        return Choice("full", f"full: {figures}")
+    return Choice("lite", f"lite, without a local language model: only {figures}. MODELS=full takes it all the same")
+
+
+def available_memory(proc: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that can be taken without swapping: what the system says, or what the control group of a container still allows."""
+    available = int(psutil.virtual_memory().available)
+    try:
+        own = next(line[3:].strip().lstrip("/") for line in proc.read_text().splitlines() if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return available
+    group = groups / own
+    while True:
+        available = min(available, _group_allows(group, available))
+        if group == groups or groups not in group.parents:
+            return available
+        group = group.parent
+
+
+def _group_allows(group: Path, unlimited: int) -> int:
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        if limit == "max":
+            return unlimited
+        used = int((group / "memory.current").read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return unlimited
+    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))  # clean pages of files give way
