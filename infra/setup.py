@@ -1,0 +1,28 @@
+"""`make setup`: check the platform, make `.venv`, build the page. Started by whatever Python 3.8 or newer the machine has.
+
+    python3 -m infra.setup [--dev]
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from infra import environment, page
+from infra.console import Failure, entry
+from infra.supported import refusal, this_machine
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="infra.setup", description="Install Visavis into .venv and build its page.")
+    parser.add_argument("--dev", action="store_true", help="with the tools for tests and checks")
+    options = parser.parse_args(arguments)
+    reason = refusal(this_machine())
+    if reason:
+        raise Failure(reason)
+    environment.ensure(options.dev)
+    page.ensure()
+    return 0
+
+
+if __name__ == "__main__":
+    entry(main)
