@@ -1,0 +1,60 @@
+/** What each server message must look like before anything trusts it. Unknown fields are ignored, so that an older client understands a newer server. */
+import type { ServerMessages } from "../protocol.generated.js";
+
+export type Check = (value: unknown) => boolean;
+type Shape<D> = { readonly [K in keyof D]-?: Check };
+
+const text: Check = (value) => typeof value === "string";
+const flag: Check = (value) => typeof value === "boolean";
+const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const identifier: Check = (value) => typeof value === "string" && value.length >= 1 && value.length <= 64;
+const either =
+  (...allowed: unknown[]): Check =>
+  (value) =>
+    allowed.includes(value);
+const list =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || value === null || check(value);
+const record =
+  (shape: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isObject(value) && wrongField(shape, value) === undefined;
+
+export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<ServerMessages[T]> } = {
+  hello: {
+    session_id: identifier,
+    rate: either(48_000),
+    features: list(text),
+    persona: record({ id: text, name: text, language: text }),
+    ai: either(true),
+    stored: flag,
+  },
+  state_update: { state: either("idle", "listening", "thinking", "speaking"), reason: maybe(text) },
+  asr_partial: { id: identifier, text, language: maybe(text) },
+  asr_final: { id: identifier, text, language: maybe(text), via: maybe(text) },
+  assistant_text_delta: { id: identifier, text },
+  assistant_text: { id: identifier, text, final: maybe(flag), interrupted: maybe(flag) },
+  generation_start: { t0: count },
+  generation_end: { t_end: count, interrupted: maybe(flag) },
+  interrupt: { cut_t: count, reason: text },
+  tts_audio_chunk: { codec: either("pcm", "opus"), sample_rate: count, seq: count, data: text },
+  context_ack: { version: count, accepted: flag, reason: maybe(text) },
+  error: { code: text, message: text, recoverable: flag, retry_ms: maybe(count) },
+  clock: { rtp: count, t: count },
+  pong: { id: count, t: count },
+  part: { id: identifier, i: count, n: count, data: text },
+};
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The first field that is missing or wrong, or undefined. */
+export function wrongField(shape: Readonly<Record<string, Check>>, value: Record<string, unknown>): string | undefined {
+  return Object.keys(shape).find((field) => !shape[field]!(Object.hasOwn(value, field) ? value[field] : undefined));
+}
