@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SequenceWindow, SessionMachine, type MachineEvent } from "../../src/protocol/index.js";
+import { SequenceWindow, SessionMachine } from "../../src/protocol/index.js";
 import { HELLO, Numbered, message } from "./messages.js";
 
 
