@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from livekit import rtc
 from livekit.agents import AgentSession, APIConnectOptions
