@@ -1,0 +1,1 @@
+"""The terminal client: a WAV file as the microphone, through any door."""
