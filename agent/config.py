@@ -214,6 +214,10 @@ def _load(path: Path | None) -> tuple[Config, dict[str, Any], dict[str, Any]]:
         raise ConfigError(f"configuration file {file} does not exist; name one with --config FILE, or leave it out")
     if file is not None and file.suffix not in {".yaml", ".yml", ".toml"}:
         raise ConfigError(f"configuration file {file}: expected a name that ends in .yaml, .yml or .toml")
+    for name in os.environ:
+        section = name.upper().removeprefix("VISAVIS__").split("__")[0].lower()
+        if name.upper().startswith("VISAVIS__") and section not in Config.model_fields:
+            raise ConfigError(f"environment variable {name}: {section} is no section of the configuration; see `visavis config show`")
     seen: dict[str, dict[str, Any]] = {"file": {}, "environment": {}}
 
     class Sources(Config):

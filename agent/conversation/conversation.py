@@ -243,10 +243,8 @@ class Conversation:
             self.ended.set()
 
     def _task_failed(self, error: BaseException) -> None:
-        kind = KINDS["internal"]
-        self._send(ErrorMessage(code=kind.code, message="a fault of the server ended the session", recoverable=False))
-        loop = asyncio.get_running_loop()
-        self._last = loop.create_task(self.aclose(f"a task failed: {error!r}"))
+        self._error("internal", "a fault of the server ended the session; connect again")
+        self._ending = asyncio.get_running_loop().create_task(self.aclose(f"a task failed: {error!r}"))
 
     # ------------------------------------------------------------------------------------------------------- from the client
 
@@ -423,6 +421,7 @@ class Conversation:
 
     def _error(self, code: str, message: str) -> None:
         kind = KINDS[code]
+        self._on_event(f"error:{code}", 1.0)
         self._send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
 
     def _send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:

@@ -1,0 +1,49 @@
+"""What a process counts, for Prometheus. One registry a process, made by whoever starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from agent.aio import LoopWatch
+
+_ANSWER_BUCKETS = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.8, 4.0, 6.0, 10.0)
+
+
+class Metrics:
+    """`event` is what conversations report to: a name and a value."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._answers = Histogram(
+            "visavis_answer_seconds",
+            "From the end of the user's turn to the first sound of the answer.",
+            buckets=_ANSWER_BUCKETS,
+            registry=self.registry,
+        )
+        self._interrupts = Counter("visavis_interrupts", "Answers that were interrupted.", registry=self.registry)
+        self._errors = Counter("visavis_errors", "Errors that were told to clients.", ["code"], registry=self.registry)
+
+    def event(self, name: str, value: float) -> None:
+        """A conversation reports."""
+        match name.partition(":"):
+            case ("answer_seconds", _, _):
+                self._answers.observe(value)
+            case ("interrupt", _, _):
+                self._interrupts.inc()
+            case ("error", _, code):
+                self._errors.labels(code).inc()
+
+    def watch_sessions(self, count: Callable[[], int], capacity: Callable[[], int]) -> None:
+        """Publish how many places are taken."""
+        Gauge("visavis_sessions", "Conversations now.", registry=self.registry).set_function(count)
+        Gauge("visavis_capacity", "Conversations at once, at most.", registry=self.registry).set_function(capacity)
+
+    def watch_loop(self, watch: LoopWatch) -> None:
+        """Publish how often the event loop was blocked."""
+        blocked = Gauge("visavis_loop_blocked", "How often the event loop was blocked for more than its limit.", registry=self.registry)
+        blocked.set_function(lambda: watch.blocked)
+        longest = Gauge("visavis_loop_blocked_longest_seconds", "The longest time.", registry=self.registry)
+        longest.set_function(lambda: watch.longest_seconds)

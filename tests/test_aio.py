@@ -1,0 +1,88 @@
+"""Tasks are supervised, and a blocked loop is seen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from agent.aio import LoopWatch, Tasks
+from agent.log import JsonFormatter, TextFormatter, redact
+
+
+async def test_a_failing_task_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[BaseException] = []
+    failed = asyncio.Event()
+
+    def on_error(error: BaseException) -> None:
+        told.append(error)
+        failed.set()
+
+    tasks = Tasks("test", on_error)
+
+    async def fail() -> None:
+        raise ValueError("on purpose")
+
+    tasks.start(fail(), "fail")
+    await asyncio.wait_for(failed.wait(), 5)
+    assert [str(e) for e in told] == ["on purpose"]
+    assert "test:fail" in caplog.text
+    await tasks.aclose()
+
+
+async def test_closing_ends_everything_and_refuses_more() -> None:
+    tasks = Tasks("test")
+    ended: list[str] = []
+
+    async def forever(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    for name in "abc":
+        tasks.start(forever(name), name)
+    await asyncio.sleep(0)
+    await tasks.aclose()
+    assert sorted(ended) == ["a", "b", "c"]
+    assert len(tasks) == 0
+    with pytest.raises(RuntimeError, match="closed"):
+        tasks.start(forever("d"), "d")
+
+
+async def test_a_task_may_close_its_owner() -> None:
+    tasks = Tasks("test")
+    done = asyncio.Event()
+
+    async def close() -> None:
+        await tasks.aclose()
+        done.set()
+
+    tasks.start(close(), "close")
+    await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_a_blocked_loop_is_counted_and_its_stack_logged(caplog: pytest.LogCaptureFixture) -> None:
+    watch = LoopWatch(0.020)
+    watch.start()
+    try:
+        await asyncio.sleep(0.05)
+        before = watch.blocked
+        time.sleep(0.3)  # noqa: ASYNC251 - blocking the loop is the point
+        await asyncio.sleep(0.05)
+    finally:
+        watch.stop()
+    assert watch.blocked > before
+    assert watch.longest_seconds >= 0.2
+    assert "time.sleep(0.3)" in caplog.text
+
+
+def test_secrets_never_reach_a_log() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.abcdefghijk"
+    assert token not in redact(f"url ws://h/?access_token={token}&x=1 {token}")
+    assert "hunter2hunter2" not in redact("Authorization: Bearer hunter2hunter2")
+    record = logging.LogRecord("a", logging.INFO, "f", 1, "key sk-%s", ("abcdefghijklmnop",), None)
+    for formatter in (TextFormatter(), JsonFormatter()):
+        assert "abcdefghijklmnop" not in formatter.format(record)
