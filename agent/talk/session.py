@@ -22,7 +22,7 @@ from agent.protocol.messages import (
     TextInput,
 )
 from agent.talk.door import FRAME_SAMPLES, Door, DoorError
-from agent.talk.sound import Recorder, first_audible, utterances
+from agent.talk.sound import Recorder, first_audible, last_audible
 
 ANSWER_SECONDS: Final = 45.0
 """How long an answer may take to begin."""
@@ -174,11 +174,9 @@ class Talk:
 
     def _measure(self) -> None:
         """Latencies from the recorded sound."""
-        said = utterances(self.recorder.left(), RATE)
-        heard = self.recorder.right()
+        said, heard = self.recorder.left(), self.recorder.right()
         for turn in self.turns:
-            ends = [end for _, end in said if end <= turn.final_at]
-            if turn.via == "voice" and ends:
-                turn.speech_end = ends[-1]
+            if turn.via == "voice":
+                turn.speech_end = last_audible(said, RATE, turn.final_at)
             after = turn.final_at if turn.speech_end is None else turn.speech_end
             turn.first_sound = first_audible(heard, RATE, after)

@@ -17,8 +17,6 @@ from agent.protocol.messages import RATE
 
 AUDIBLE: Final = 0.01
 """RMS of 10 ms, full scale 1, above which sound counts as audible."""
-GAP_SECONDS: Final = 0.6
-"""Silence between two utterances of a file."""
 
 
 class SoundError(ValueError):
@@ -53,16 +51,10 @@ def _audible(pcm: Pcm, rate: int) -> npt.NDArray[np.bool_]:
     return np.asarray(np.sqrt((frames**2).mean(axis=1)) > AUDIBLE)
 
 
-def utterances(pcm: Pcm, rate: int = MICROPHONE_RATE) -> list[tuple[float, float]]:
-    """Beginnings and true ends of what is said, in seconds, from the sound itself."""
-    found: list[tuple[float, float]] = []
-    for i in np.flatnonzero(_audible(pcm, rate)):
-        start, end = i / 100, (i + 1) / 100
-        if found and start - found[-1][1] < GAP_SECONDS:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((start, end))
-    return found
+def last_audible(pcm: Pcm, rate: int, before: float) -> float | None:
+    """When, in seconds, the last sound before `before` ended: the true end of speech."""
+    earlier = np.flatnonzero(_audible(pcm, rate)[: max(0, int(before * 100))])
+    return float(earlier[-1] + 1) / 100 if len(earlier) else None
 
 
 def first_audible(pcm: Pcm, rate: int, after: float) -> float | None:
