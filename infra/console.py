@@ -32,18 +32,25 @@ def entry(work: Callable[[], int]) -> None:
 
 
 def run(
-    command: Sequence[str], *, what: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, hint: str = ""
+    command: Sequence[str | Path],
+    *,
+    what: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    hint: str = "",
 ) -> None:
-    """Run `command` with its output shown. Raises `Failure` when it cannot be started or ends with an error."""
+    """Run `command` with its output shown, `stdin` as its input. Raises `Failure` when it cannot be started or ends with an error."""
     try:
-        status = subprocess.run([str(part) for part in command], cwd=cwd, env=env, check=False).returncode
+        given = None if stdin is None else stdin.encode()
+        status = subprocess.run([str(part) for part in command], cwd=cwd, env=env, input=given, check=False).returncode
     except OSError as error:
         raise Failure(f"{what} failed: {command[0]} cannot be started ({error.strerror})") from None
     if status != 0:
         raise Failure(f"{what} failed (exit code {status}); the lines above say why" + (f".\n{hint}" if hint else ""))
 
 
-def output(command: Sequence[str], *, timeout_seconds: float = 20, env: Mapping[str, str] | None = None) -> str | None:
+def output(command: Sequence[str | Path], *, timeout_seconds: float = 20, env: Mapping[str, str] | None = None) -> str | None:
     """What `command` prints, or None when it is missing, fails or takes too long: the way to ask whether a program is usable."""
     try:
         done = subprocess.run(

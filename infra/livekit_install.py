@@ -134,7 +134,9 @@ def _run(command: list[str], env: Mapping[str, str], what: str, tell: Callable[[
     readers[1].join()
     if status != 0:
         raise Failure(
-            f"{what} failed (exit code {status}):\n  " + "\n  ".join(last) + "\nIf the Go module proxy cannot be reached, set Go's own GOPROXY. "
+            f"{what} failed (exit code {status}):\n  "
+            + "\n  ".join(last)
+            + "\nIf the Go module proxy cannot be reached, set Go's own GOPROXY. "
             "Or run a livekit-server yourself and name it by LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET."
         )
     return printed

@@ -1,7 +1,7 @@
 """Running livekit-server: its configuration, its keys, and the wait until it answers.
 
-    async with running(program, configuration(base, Ports.free()), Keys.new()) as server:
-        server.url, server.keys
+async with running(program, configuration(base, Ports.free()), Keys.new()) as server:
+    server.url, server.keys
 """
 
 from __future__ import annotations
@@ -101,10 +101,13 @@ async def running(
     ready_seconds: float = READY_SECONDS,
 ) -> AsyncIterator[LiveKitServer]:
     """A livekit-server that answers, stopped at the end. Raises `Failure` with its last words when it does not come up."""
+    ports = Ports.of(config)
+    if not ports.are_free():
+        raise Failure(f"livekit-server cannot start: TCP port {ports.http} or UDP port {ports.media} is in use")
     child = await Child.start("livekit-server", [program], env=environment(os.environ, config, keys), on_line=on_line)
     try:
-        await _until_ready(child, int(config["port"]), ready_seconds)
-        yield LiveKitServer(f"ws://127.0.0.1:{config['port']}", keys, child)
+        await _until_ready(child, ports.http, ready_seconds)
+        yield LiveKitServer(f"ws://127.0.0.1:{ports.http}", keys, child)
     finally:
         # it waits for its participants to leave; those who are still here have lost their agent already
         await child.stop(insist_after_seconds=1, kill_after_seconds=8)

@@ -26,7 +26,7 @@ _INDEX_OPTIONS = ("index-url", "extra-index-url", "find-links")
 
 
 def pip_options(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str, str]:
-    """What pip would use: its configuration files (a later one wins, `[install]` over `[global]`), then `PIP_…` variables."""
+    """What pip would use of its options: its configuration files (a later one wins, `[install]` over `[global]`), then `PIP_…` variables."""
     options: dict[str, str] = {}
     for file in files:
         parser = configparser.RawConfigParser()
@@ -38,10 +38,9 @@ def pip_options(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str, 
             if parser.has_section(section):
                 options.update({name.replace("_", "-"): value for name, value in parser.items(section)})
     for option, _, _ in _PIP_TO_UV:
-        value = environ.get("PIP_" + option.upper().replace("-", "_"))
-        if value:
-            options[option] = value
-    return options
+        for name in ("DEFAULT_TIMEOUT", "TIMEOUT") if option == "timeout" else (option.upper().replace("-", "_"),):
+            options[option] = environ.get(f"PIP_{name}") or options.get(option, "")
+    return {option: value for option, value in options.items() if value}
 
 
 def pip_files(environ: Mapping[str, str], platform: str = sys.platform) -> list[Path]:

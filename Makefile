@@ -1,0 +1,50 @@
+# `make` tells what there is. Each target is one line; what it does is written in infra/.
+# python3 and make are all that has to be there; uv, Node and Go are brought when they are missing.
+PYTHON ?= python3
+SETUP := $(PYTHON) -m infra.setup
+
+# PORT=… is the configuration's http.port; MODELS=auto|lite|full says which models to fetch.
+ifdef PORT
+export VISAVIS__HTTP__PORT := $(PORT)
+endif
+export PORT MODELS
+
+.DEFAULT_GOAL := help
+.PHONY: help demo livekit setup test soak check bench lock clean
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 } /^#: ?/ { sub(/^#: ?/, ""); print }' $(MAKEFILE_LIST)
+
+demo: ## talk to it: install what is missing, fetch the models, start everything, open the page that it names
+	@$(SETUP) && exec .venv/bin/visavis demo
+
+livekit: ## the same through a real livekit-server, which is built on first use; with LIVEKIT_URL set, through that one
+	@$(SETUP) && exec .venv/bin/python -m infra.livekit_up
+
+setup: ## install only: .venv and the page
+	@$(SETUP)
+
+test: ## every test that runs on the build machine; ARGS="tests/protocol -k hello" for some of them
+	@$(SETUP) --dev && .venv/bin/python -m infra.suite $(ARGS)
+
+soak: ## the long tests
+	@$(SETUP) --dev && .venv/bin/python -m infra.suite --soak $(ARGS)
+
+check: ## linter, format, types, import rules
+	@$(SETUP) --dev && .venv/bin/python -m infra.checks
+
+bench: ## measure, and print the tables of bench/
+	@$(SETUP) && .venv/bin/visavis bench $(ARGS)
+
+lock: ## write the locks anew; ARGS=--upgrade takes newer versions
+	@$(PYTHON) -m infra.lock $(ARGS)
+
+clean: ## remove what was installed and built here; models and livekit-server stay in the user's cache
+	@rm -rf .venv .tools web_client/node_modules web_client/*/node_modules web_client/*/dist .*_cache test-results
+
+#:
+#: Settings go on the command line or into the environment:
+#:   make demo PORT=9000          another port than 8080
+#:   make demo MODELS=lite        auto (the default: by memory and disk), lite or full
+#:   make livekit LIVEKIT_URL=wss://… LIVEKIT_API_KEY=… LIVEKIT_API_SECRET=…
+#: Everything else: .venv/bin/visavis config show

@@ -1,0 +1,40 @@
+"""Fixtures that every part's tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra import chromium
+from infra.ports import free_tcp_port
+
+if TYPE_CHECKING:
+    from infra.livekit_server import LiveKitServer
+
+
+@pytest.fixture(scope="session")
+def livekit_server() -> Iterator[LiveKitServer]:
+    """A real livekit-server for the whole run: `.url`, `.keys.api_key`, `.keys.api_secret`, `.environment`."""
+    from tests.fixtures.livekit import livekit_server_running  # its imports take seconds that most tests need not wait
+
+    with livekit_server_running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The path of Chromium. Without one the test is reported as not run; on a build machine that could have one it fails."""
+    path = chromium.find()
+    if path is None:
+        if chromium.is_required():
+            pytest.fail(chromium.missing())
+        pytest.skip(chromium.missing())
+    return path
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of loopback on which nothing listens."""
+    return free_tcp_port()
