@@ -67,6 +67,8 @@ logger = logging.getLogger("visavis.conversation")
 FEATURES: Final = ("text_input", "interrupt", "context_update", "playout")
 EVENTS_KEPT: Final = 256
 """AgentSession remembers every event of its life; a conversation that lasts for days must not."""
+SETTLE_SECONDS: Final = 2.0
+"""How long the engine may take to write down what was heard of an interrupted answer."""
 ITEMS_KEPT: Final = 400
 """Messages of the conversation that are kept in memory."""
 
@@ -113,6 +115,8 @@ class Conversation:
     ) -> None:
         self.session_id = session_id
         self.ended = asyncio.Event()
+        self.on_ended: Callable[[], None] = lambda: None
+        """Called once, when everything is freed."""
         self._config = config
         self._persona_id = persona_id
         self._persona: Persona = config.personas[persona_id]
@@ -126,6 +130,8 @@ class Conversation:
         self._listening = True
         self._context = PageContext()
         self._final_at: float | None = None
+        self._interrupts = 0
+        self._interruption: asyncio.Future[None] | None = None
 
         self._timeline = Timeline()
         self._generations = Generations()
@@ -241,6 +247,7 @@ class Conversation:
             await self._parts.aclose()
             await self._transport.close(None)
             self.ended.set()
+            self.on_ended()
 
     def _task_failed(self, error: BaseException) -> None:
         self._error("internal", "a fault of the server ended the session; connect again")
@@ -294,7 +301,14 @@ class Conversation:
             self.interrupt("text")
         self._send(AsrFinal(id=f"t{self._seq}", text=text, via="text"))
         self._final_at = time.monotonic()
-        self._session.generate_reply(user_input=text, input_modality="text")
+        self._tasks.start(self._answer(text, self._interrupts), "answer")
+
+    async def _answer(self, text: str, interrupts: int) -> None:
+        """Answer a typed question, once the memory of what was interrupted is settled; not at all when that was interrupted as well."""
+        if self._interruption is not None:
+            await asyncio.wait([self._interruption], timeout=SETTLE_SECONDS)
+        if interrupts == self._interrupts:
+            self._session.generate_reply(user_input=text, input_modality="text")
 
     def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
         self.text_input(event.text)
@@ -333,7 +347,8 @@ class Conversation:
     def interrupt(self, reason: InterruptReason) -> None:
         """Silence, now. The order matters: the new id first, then the work is cancelled, then the queues are emptied, then the client is told."""
         gen = self._generations.interrupt()
-        self._session.interrupt(force=True)
+        self._interrupts += 1
+        self._interruption = self._session.interrupt(force=True)
         cut_t = self._timeline.t
         for segment, heard in self._output.cut():
             self._send(AssistantText(id=f"a{segment.gen}", text=heard, interrupted=True), gen=segment.gen)

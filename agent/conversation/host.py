@@ -62,7 +62,6 @@ class ConversationHost:
         self._on_event = on_event
         self._places: set[Place] = set()
         self._conversations: dict[str, Conversation] = {}
-        self._watchers: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
@@ -105,6 +104,7 @@ class ConversationHost:
             session_id = f"s-{secrets.token_hex(8)}"
             parts = self._engines.build(personas[persona_id])
             conversation = Conversation(session_id, self.config, persona_id, transport, parts, hello, self._on_event)
+            conversation.on_ended = lambda: self._ended(conversation, taken)
             self._conversations[session_id] = conversation
             try:
                 await conversation.start(room)
@@ -114,18 +114,11 @@ class ConversationHost:
         except BaseException:
             taken.release()
             raise
-        self._watch(conversation, taken)
         return conversation
 
-    def _watch(self, conversation: Conversation, place: Place) -> None:
-        async def release() -> None:
-            await conversation.ended.wait()
-            self._conversations.pop(conversation.session_id, None)
-            place.release()
-
-        task = asyncio.get_running_loop().create_task(release(), name=f"release {conversation.session_id}")
-        self._watchers.add(task)
-        task.add_done_callback(self._watchers.discard)
+    def _ended(self, conversation: Conversation, place: Place) -> None:
+        self._conversations.pop(conversation.session_id, None)
+        place.release()
 
     async def aclose(self) -> None:
         """End all conversations and refuse new ones."""

@@ -1,0 +1,397 @@
+"""Whole conversations in process, with AgentSession and instant engines: the order of messages, and who is heard when."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.config import Config
+from agent.conversation.conversation import Conversation
+from agent.conversation.host import Busy, ConversationHost, NotReady, UnknownPersona
+from agent.conversation.ports import DoorKind
+from agent.media.block import BLOCK_SAMPLES, Block
+from agent.protocol.envelope import Envelope
+from agent.protocol.messages import (
+    RATE,
+    AsrFinal,
+    AssistantText,
+    AssistantTextDelta,
+    ClientHello,
+    ClientInterrupt,
+    ContextAck,
+    ContextUpdate,
+    ErrorMessage,
+    GenerationEnd,
+    GenerationStart,
+    Message,
+    Ping,
+    Pong,
+    ServerHello,
+    ServerInterrupt,
+    Settings,
+    StateUpdate,
+    StopListen,
+    TextInput,
+)
+from bench.instant import InstantEngines, InstantLLM, InstantTTS, pitch_of
+
+VOICE = np.random.default_rng(0).normal(0, 4_000, 16_000).astype(np.int16)
+
+
+class Client:
+    """A transport that keeps everything: messages with the media time of their arrival, and the sound."""
+
+    kind: DoorKind = "local"
+    ahead_seconds = 0.0
+
+    def __init__(self) -> None:
+        self.received: list[Envelope[Any]] = []
+        self.blocks: list[Block] = []
+        self.closed = 0
+        self._news = asyncio.Event()
+
+    def send(self, envelope: Envelope[Any]) -> None:
+        self.received.append(envelope)
+        self._news.set()
+
+    async def play(self, block: Block) -> None:
+        self.blocks.append(block)
+        self._news.set()
+
+    def clear(self) -> None:
+        pass
+
+    async def close(self, error: ErrorMessage | None) -> None:
+        self.closed += 1
+
+    def messages(self, kind: type[Message]) -> list[Any]:
+        return [e.message for e in self.received if isinstance(e.message, kind)]
+
+    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+    async def until_count(self, kind: type[Message], count: int) -> None:
+        await self.until(lambda: len(self.messages(kind)) >= count)
+
+    def pitches(self) -> list[tuple[int, int]]:
+        """(generation, strongest frequency) of each sounding block."""
+        found = []
+        for block in self.blocks:
+            if not block.blank and np.abs(block.pcm).max() > 1_000:
+                spectrum = np.abs(np.fft.rfft(block.pcm * np.hanning(BLOCK_SAMPLES)))
+                found.append((block.gen, int(np.argmax(spectrum)) * RATE // BLOCK_SAMPLES))
+        return found
+
+
+@pytest.fixture
+def engines() -> InstantEngines:
+    return InstantEngines()
+
+
+@pytest.fixture
+async def host(engines: InstantEngines) -> AsyncIterator[ConversationHost]:
+    host = ConversationHost(Config.model_validate({"limits": {"sessions": 3}}), engines)
+    yield host
+    await host.aclose()
+
+
+async def begin(host: ConversationHost, **hello: Any) -> tuple[Conversation, Client]:
+    client = Client()
+    return await host.open(client, ClientHello(**hello)), client
+
+
+def speak(conversation: Conversation, samples: np.ndarray = VOICE) -> None:
+    for i in range(0, len(samples), 320):
+        conversation.hear(samples[i : i + 320].tobytes())
+
+
+def silence(conversation: Conversation, seconds: float) -> None:
+    speak(conversation, np.zeros(int(seconds * 16_000), np.int16))
+
+
+async def test_a_spoken_question_is_answered_in_order(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    speak(conversation)
+    silence(conversation, 0.2)
+    await asyncio.sleep(0)
+    silence(conversation, 1.2)
+    await client.until_count(GenerationEnd, 1)
+    await client.until(lambda: client.messages(StateUpdate)[-1].state == "listening")
+    assert [m.state for m in client.messages(StateUpdate)] == ["listening", "thinking", "speaking", "listening"]
+    assert isinstance(client.received[0].message, ServerHello)
+    assert client.messages(AsrFinal)[0].text == "What is the question?"
+    deltas = "".join(m.text for m in client.messages(AssistantTextDelta))
+    assert deltas.strip() == client.messages(AssistantText)[0].text == "Answer number 1, in a sentence of some length."
+    start = next(e for e in client.received if isinstance(e.message, GenerationStart))
+    end = next(e for e in client.received if isinstance(e.message, GenerationEnd))
+    assert start.gen == end.gen == 1
+    sounding = [b for b in client.blocks if not b.blank]
+    assert sounding[0].t <= start.message.t0 < sounding[0].t + BLOCK_SAMPLES
+    assert {b.gen for b in sounding} == {1}
+    assert end.message.t_end - start.message.t0 == pytest.approx((9 * 0.25 + 0.2) * RATE, abs=BLOCK_SAMPLES)
+
+
+async def test_envelopes_are_numbered_without_a_gap_and_the_clock_never_skips(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="hello")))
+    await client.until_count(GenerationEnd, 1)
+    assert [e.seq for e in client.received] == list(range(1, len(client.received) + 1))
+    assert [b.t for b in client.blocks] == [i * BLOCK_SAMPLES for i in range(len(client.blocks))]
+    gens = [e.gen for e in client.received]
+    assert gens == sorted(gens)
+
+
+async def test_captions_come_with_their_sound_and_not_before(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="hello")))
+    await client.until_count(GenerationEnd, 1)
+    times = [e.t for e in client.received if isinstance(e.message, AssistantTextDelta)]
+    assert len(times) >= 2
+    assert times == sorted(times)
+    assert times[1] - times[0] >= 2 * 0.25 * RATE
+
+
+@pytest.mark.parametrize("how", ["button", "text", "voice"])
+async def test_nothing_of_an_interrupted_answer_is_heard_or_shown(host: ConversationHost, how: str) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 10)
+    if how == "button":
+        conversation.receive(Envelope(ClientInterrupt()))
+        conversation.receive(Envelope(TextInput(text="second")))
+    elif how == "text":
+        conversation.receive(Envelope(TextInput(text="second")))
+    else:
+        speak(conversation)
+        silence(conversation, 1.5)
+    await client.until_count(ServerInterrupt, 1)
+    cut = next(e for e in client.received if isinstance(e.message, ServerInterrupt))
+    assert cut.message.reason == how
+    assert cut.gen == 2
+    after_cut = client.received[client.received.index(cut) :]
+    await client.until_count(GenerationEnd, 2)
+    after_cut = client.received[client.received.index(cut) :]
+    assert all(e.gen >= cut.gen for e in after_cut)
+    states = [e.message.state for e in after_cut if isinstance(e.message, StateUpdate)]
+    assert states[0] == "idle"
+    for block in client.blocks:
+        if block.t >= cut.message.cut_t and not block.blank:
+            assert block.gen > cut.gen - 1
+    heard = {(gen, hz) for gen, hz in client.pitches() if gen}
+    assert {gen for gen, _ in heard} == {1, 3}
+    assert all(abs(hz - pitch_of(2)) <= 50 for gen, hz in heard if gen == 3)
+    text = next(m for m in client.messages(AssistantText) if m.interrupted).text
+    assert "Answer number 1, in a sentence of some length.".startswith(text)
+    assert len(text) < 40
+
+
+async def test_an_interrupt_before_the_first_sound_leaves_nothing(engines: InstantEngines) -> None:
+    slow = InstantEngines(token_seconds=0.05)
+    host = ConversationHost(Config(), slow)
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: any(m.state == "thinking" for m in client.messages(StateUpdate)))
+    conversation.receive(Envelope(ClientInterrupt()))
+    conversation.receive(Envelope(ClientInterrupt()))
+    assert [e.gen for e in client.received if isinstance(e.message, ServerInterrupt)] == [1, 2]
+    conversation.receive(Envelope(TextInput(text="second")))
+    await client.until_count(GenerationEnd, 1)
+    assert {gen for gen, _ in client.pitches()} == {3}
+    model = slow.made[0].llm
+    assert isinstance(model, InstantLLM)
+    assert model.cancelled == 1
+    await host.aclose()
+
+
+async def test_a_greeting_can_be_interrupted_from_its_first_sound(engines: InstantEngines) -> None:
+    config = Config.model_validate({"personas": {"default": {"greeting": "Welcome to greeting number 7, which is very long indeed."}}})
+    host = ConversationHost(config, engines)
+    conversation, client = await begin(host)
+    await client.until(lambda: client.pitches())
+    speak(conversation)
+    silence(conversation, 1.5)
+    await client.until_count(GenerationEnd, 2)
+    assert client.messages(AsrFinal)[0].text == "What is the question?"
+    interrupt = next(e for e in client.received if isinstance(e.message, ServerInterrupt))
+    assert {gen for gen, _ in client.pitches()} == {1, interrupt.gen + 1}
+    await host.aclose()
+
+
+async def test_a_nod_does_not_stop_the_speaker(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 5)
+    stt = engines.made[0].stt
+    stt._text = lambda: "Mm-hmm."  # type: ignore[attr-defined]
+    speak(conversation, VOICE[:4_000])
+    silence(conversation, 0.3)
+    await asyncio.sleep(0.05)
+    silence(conversation, 1.5)
+    await client.until_count(GenerationEnd, 1)
+    assert client.messages(ServerInterrupt) == []
+    assert len(client.messages(AsrFinal)) == 1
+
+
+@pytest.mark.parametrize(("mode", "stops"), [("off", False), ("auto", True)])
+async def test_interruption_by_voice_can_be_switched_off(engines: InstantEngines, mode: str, stops: bool) -> None:
+    host = ConversationHost(Config.model_validate({"turn": {"interrupt": mode}}), engines)
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 5)
+    speak(conversation)
+    silence(conversation, 1.5)
+    await client.until_count(GenerationEnd, 1)
+    assert bool(client.messages(ServerInterrupt)) == stops
+    await host.aclose()
+
+
+async def test_closing_the_microphone_ends_the_turn(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    speak(conversation)
+    conversation.receive(Envelope(StopListen()))
+    await client.until_count(AsrFinal, 1)
+    speak(conversation)
+    silence(conversation, 2)
+    await client.until_count(GenerationEnd, 1)
+    assert len(client.messages(AsrFinal)) == 1
+
+
+async def test_page_context_reaches_the_model_as_data_and_expires(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(ContextUpdate(version=2, text="The bell weighs 832 kilograms.")))
+    conversation.receive(Envelope(ContextUpdate(version=1, text="old")))
+    assert [(m.version, m.accepted) for m in client.messages(ContextAck)] == [(2, True), (1, False)]
+    conversation.receive(Envelope(TextInput(text="How heavy is it?")))
+    await client.until_count(GenerationEnd, 1)
+    model = engines.made[0].llm
+    assert isinstance(model, InstantLLM)
+    prompt = model.asked[-1]
+    by_role: dict[str, str] = {}
+    for item in prompt.items:
+        assert item.type == "message"
+        by_role[item.role] = by_role.get(item.role, "") + (item.text_content or "")
+    assert "832 kilograms" in by_role["user"]
+    assert "How heavy is it?" in by_role["user"]
+    assert "832" not in by_role.get("system", "")
+    conversation.receive(Envelope(ContextUpdate(version=3, text="", ttl_ms=1)))
+    conversation.receive(Envelope(TextInput(text="And now?")))
+    await client.until_count(GenerationEnd, 2)
+    assert "832" not in str(model.asked[-1].to_dict())
+
+
+async def test_the_model_remembers_what_was_heard(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 30)
+    conversation.receive(Envelope(ClientInterrupt()))
+    conversation.receive(Envelope(TextInput(text="second")))
+    await client.until_count(GenerationEnd, 2)
+    model = engines.made[0].llm
+    assert isinstance(model, InstantLLM)
+    remembered = [i.text_content or "" for i in model.asked[-1].items if i.type == "message" and i.role == "assistant"]
+    heard = next(m for m in client.messages(AssistantText) if m.interrupted).text
+    assert remembered[-1].strip() == heard.strip()
+    assert "length" not in heard
+
+
+async def test_a_voice_that_fails_leaves_the_text(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    voice = engines.made[0].tts
+    assert isinstance(voice, InstantTTS)
+    voice.fails = lambda text: True
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: "length" in "".join(m.text for m in client.messages(AssistantTextDelta)))
+    assert client.messages(ErrorMessage)[0].code == "tts_failed"
+    await client.until(lambda: client.messages(StateUpdate)[-1].state == "listening")
+    voice.fails = lambda text: False
+    conversation.receive(Envelope(TextInput(text="second")))
+    await client.until_count(GenerationEnd, 1)
+
+
+async def test_a_model_that_dies_is_an_error_and_the_next_question_works(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    model = engines.made[0].llm
+    assert isinstance(model, InstantLLM)
+    answer, model.answer = model.answer, lambda context: 1 / 0  # type: ignore[assignment, return-value]
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until_count(ErrorMessage, 1)
+    assert client.messages(ErrorMessage)[0].code == "llm_failed"
+    model.answer = answer
+    conversation.receive(Envelope(TextInput(text="second")))
+    await client.until_count(GenerationEnd, 1)
+
+
+async def test_other_messages(host: ConversationHost) -> None:
+    conversation, client = await begin(host, language="zh")
+    conversation.receive(Envelope(Ping(id=5)))
+    conversation.receive(Envelope(Settings(language="en")))
+    conversation.receive(Envelope(ClientHello()))
+    conversation.receive(Envelope(TextInput(text="   ")))
+    assert client.messages(Pong)[0].id == 5
+    assert conversation.language == "en"
+    assert len(client.messages(ServerHello)) == 2
+    assert client.messages(ErrorMessage)[0].code == "bad_message"
+
+
+async def test_places_are_limited_and_given_back(host: ConversationHost, engines: InstantEngines) -> None:
+    open_ = [await begin(host) for _ in range(3)]
+    assert (host.count, host.capacity) == (3, 3)
+    with pytest.raises(Busy):
+        await begin(host)
+    await open_[0][0].aclose("test")
+    await open_[0][0].aclose("twice")
+    assert open_[0][1].closed == 1
+    await begin(host)
+    engines.ready = False
+    with pytest.raises(NotReady):
+        host.reserve()
+    engines.ready = True
+    await open_[1][0].aclose("test")
+    with pytest.raises(UnknownPersona, match="nobody"):
+        await begin(host, persona="nobody")
+    assert host.count == 2
+
+
+async def test_two_conversations_do_not_hear_each_other(host: ConversationHost) -> None:
+    (one, client_one), (_two, client_two) = await begin(host), await begin(host)
+    one.receive(Envelope(TextInput(text="hello")))
+    await client_one.until_count(GenerationEnd, 1)
+    assert client_one.pitches()
+    assert not client_two.pitches()
+    assert not client_two.messages(AssistantTextDelta)
+
+
+async def test_a_conversation_that_ended_leaves_nothing_behind(host: ConversationHost) -> None:
+    gone: list[weakref.ref[Conversation]] = []
+    for _ in range(5):
+        conversation, client = await begin(host)
+        conversation.receive(Envelope(TextInput(text="hello")))
+        await client.until(lambda c=client: c.pitches())  # type: ignore[misc]
+        await conversation.aclose("test")
+        gone.append(weakref.ref(conversation))
+        del conversation, client
+    await asyncio.sleep(0.1)
+    gc.collect()
+    assert [ref() for ref in gone[:-1]] == [None] * 4
+
+
+async def test_memory_is_bounded(host: ConversationHost) -> None:
+    conversation, _ = await begin(host)
+    for i in range(2_000):
+        conversation._session.emit("agent_state_changed", _state_event(i))  # type: ignore[arg-type]
+    assert len(conversation._session._recorded_events) <= 256
+
+
+def _state_event(i: int) -> Any:
+    from livekit.agents.voice.events import AgentStateChangedEvent
+
+    return AgentStateChangedEvent(old_state="listening", new_state="listening")
