@@ -4,6 +4,7 @@ export type ConnectErrorCode =
   | "unauthorized" // no token, or a wrong or expired one
   | "no_route" // WebRTC found no way through the network
   | "unsupported" // this browser lacks what the door needs
+  | "no_agent" // the room has no agent, and none came
   | "livekit_client_missing" // door `livekit` without the livekit-client package
   | "bad_server" // what answered is no Visavis server
   | "aborted"; // by the caller

@@ -1,0 +1,38 @@
+import { RATE } from "../protocol/limits.js";
+
+/** The last packet that was given to the decoder: its RTP timestamp, and when, in milliseconds. */
+export interface RtpSource {
+  rtpTimestamp: number;
+  timestamp: number;
+}
+
+/** A packet is at most this old while the stream runs: beyond, the clock stands. */
+const MAX_AGE_MS = 60;
+const SAMPLES_A_MS = RATE / 1000;
+const REBASE = 2 ** 30;
+
+/**
+ * Media time at the ear of a WebRTC client:
+ * `heard(now) = rtp + min(60 ms, now − timestamp) · 48 − A − playout delay · 48`, where the anchor `A` is the RTP time of media sample 0, and differences of
+ * RTP times are signed 32-bit numbers (RFC 3550, 5.1).
+ */
+export class RtpClock {
+  #anchor: { rtp: number; t: number } | undefined;
+  /** From decoding to the ear. */
+  playoutDelayMs = 0;
+
+  /** The server's word: RTP time `rtp` is media sample `t`. */
+  anchor(rtp: number, t: number): void {
+    this.#anchor = { rtp, t };
+  }
+
+  /** Media sample now at the ear, never negative, or null while there is no anchor. `nowMs` is on the clock of `source.timestamp`. */
+  heard(source: RtpSource, nowMs: number): number | null {
+    if (!this.#anchor) return null;
+    const decoded = this.#anchor.t + ((source.rtpTimestamp - this.#anchor.rtp) | 0);
+    // A signed difference reaches 12 hours; the anchor follows, so that a session may last longer.
+    if (decoded - this.#anchor.t > REBASE) this.#anchor = { rtp: source.rtpTimestamp, t: decoded };
+    const age = Math.min(MAX_AGE_MS, Math.max(0, nowMs - source.timestamp));
+    return Math.max(0, Math.round(decoded + (age - this.playoutDelayMs) * SAMPLES_A_MS));
+  }
+}

@@ -1,0 +1,134 @@
+import { closeContext, resumeContext, streamSource } from "./context.js";
+import { Gate } from "./gate.js";
+import { Meter } from "./level.js";
+import { RtpClock } from "./rtp_clock.js";
+import type { Speaker } from "./speaker.js";
+
+const GATE_MS = 10;
+const STATS_MS = 500;
+
+interface MediaPlayoutStats {
+  type: string;
+  totalPlayoutDelay?: number;
+  totalSamplesCount?: number;
+}
+
+/** Plays a WebRTC track through an `<audio>` element: the browser's own jitter buffer, and the reference of its echo canceller. */
+export class TrackSpeaker implements Speaker {
+  readonly clock = new RtpClock();
+  readonly #context: AudioContext;
+  readonly #gate = new Gate();
+  readonly #others: () => HTMLMediaElement[];
+  readonly #element = new Audio();
+  #silent = false;
+  #receiver: RTCRtpReceiver | undefined;
+  #source: MediaStreamAudioSourceNode | undefined;
+  #meter: Meter | undefined;
+  #gateTimer: ReturnType<typeof setInterval> | undefined;
+  #statsTimer: ReturnType<typeof setInterval> | undefined;
+  #played: { delay: number; samples: number } | undefined;
+
+  /** `others`: elements that play the same track for someone else, and are muted while ours is. */
+  constructor(context: AudioContext, others: () => HTMLMediaElement[] = () => []) {
+    this.#context = context;
+    this.#element.autoplay = true;
+    this.#others = others;
+  }
+
+  /** Someone else plays the track: ours only measures it. */
+  set silent(silent: boolean) {
+    this.#silent = silent;
+    this.#mute();
+  }
+
+  /** Plays a track. With its receiver, `heard` is known once the server has told its clock. */
+  attach(track: MediaStreamTrack, receiver?: RTCRtpReceiver): void {
+    this.#detach();
+    const stream = new MediaStream([track]);
+    // Chromium feeds Web Audio from a remote track only while an element pulls it.
+    this.#element.srcObject = stream;
+    this.#mute();
+    this.#source = streamSource(stream, this.#context);
+    this.#meter = new Meter(this.#source);
+    this.#receiver = receiver;
+    if (receiver) this.#statsTimer = setInterval(() => void this.#measureDelay(receiver), STATS_MS);
+  }
+
+  begin(gen: number, t0: number): void {
+    this.#gate.begin(gen, t0, performance.now());
+  }
+
+  purge(minGen: number): void {
+    this.#gate.shut(minGen, performance.now());
+    this.#gateTimer ??= setInterval(() => this.#tryGate(), GATE_MS);
+    this.#mute();
+  }
+
+  heard(): number | null {
+    const source = this.#receiver?.getSynchronizationSources()[0];
+    if (!source) return null;
+    // Browsers disagree whether it counts from the page's start or from 1970.
+    const now = performance.now() + (source.timestamp > 1e12 ? performance.timeOrigin : 0);
+    return this.clock.heard(source, now);
+  }
+
+  level(): number {
+    return this.#gateTimer === undefined ? (this.#meter?.level() ?? 0) : 0;
+  }
+
+  async resume(): Promise<boolean> {
+    const running = await resumeContext(this.#context);
+    if (!this.#element.srcObject) return running;
+    try {
+      await this.#element.play();
+      return running;
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "NotAllowedError") return false;
+      if (error instanceof DOMException && error.name === "AbortError") return running;
+      throw error;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#gateTimer);
+    this.#detach();
+  }
+
+  #tryGate(): void {
+    if (!this.#gate.open(performance.now(), this.heard())) return;
+    clearInterval(this.#gateTimer);
+    this.#gateTimer = undefined;
+    this.#mute();
+  }
+
+  #mute(): void {
+    const shut = this.#gateTimer !== undefined;
+    this.#element.muted = shut || this.#silent;
+    for (const element of this.#others()) element.muted = shut;
+  }
+
+  async #measureDelay(receiver: RTCRtpReceiver): Promise<void> {
+    const report = await receiver.getStats();
+    for (const stats of report.values() as Iterable<MediaPlayoutStats>) {
+      if (stats.type !== "media-playout" || stats.totalPlayoutDelay === undefined || stats.totalSamplesCount === undefined) continue;
+      const now = { delay: stats.totalPlayoutDelay, samples: stats.totalSamplesCount };
+      const before = this.#played ?? { delay: 0, samples: 0 };
+      this.#played = now;
+      if (now.samples > before.samples) this.clock.playoutDelayMs = ((now.delay - before.delay) / (now.samples - before.samples)) * 1000;
+      return;
+    }
+    this.clock.playoutDelayMs = (this.#context.outputLatency || 0) * 1000;
+  }
+
+  #detach(): void {
+    clearInterval(this.#statsTimer);
+    this.#meter?.close();
+    this.#source?.disconnect();
+    if (this.#source && this.#source.context !== this.#context) void closeContext(this.#source.context);
+    this.#element.srcObject = null;
+    this.#receiver = undefined;
+    this.#meter = undefined;
+    this.#source = undefined;
+    this.#played = undefined;
+  }
+}
