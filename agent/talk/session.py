@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from agent.media.block import Pcm
@@ -41,6 +41,8 @@ class Turn:
     interrupted: bool = False
     speech_end: float | None = None
     first_sound: float | None = None
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    """What happened when, in ms after the end of speech, as the client saw it."""
 
     @property
     def latency_ms(self) -> float | None:
@@ -180,3 +182,19 @@ class Talk:
                 turn.speech_end = last_audible(said, RATE, turn.final_at)
             after = turn.final_at if turn.speech_end is None else turn.speech_end
             turn.first_sound = first_audible(heard, RATE, after)
+            turn.stages = self._stages(turn, after)
+
+    def _stages(self, turn: Turn, origin: float) -> list[tuple[str, float]]:
+        """The messages of a turn up to its first sound."""
+        limit = turn.first_sound if turn.first_sound is not None else turn.final_at + ANSWER_SECONDS
+        stages = [
+            (_stage_name(envelope), (at - origin) * 1000)
+            for at, envelope in self.log
+            if turn.final_at - 0.001 <= at <= limit + 0.1 and isinstance(envelope.message, AsrFinal | StateUpdate | GenerationStart)
+        ]
+        return [*stages, ("first audible sound", (turn.first_sound - origin) * 1000)] if turn.first_sound is not None else stages
+
+
+def _stage_name(envelope: Envelope[Any]) -> str:
+    message = envelope.message
+    return f"{message.type} {message.state}" if isinstance(message, StateUpdate) else str(message.type)
