@@ -140,15 +140,16 @@ async def download(
         await asyncio.to_thread(file.catch_up)
         if wanted.size and file.size > wanted.size:
             file.restart()
+        farthest = file.size
         idle_attempts = 0
         bad_copies = 0
         while True:
-            before = file.size
             try:
                 if not (wanted.size and file.size == wanted.size):
                     await _transfer(client, url, wanted, file, on_size)
             except _Transient as failure:
-                idle_attempts = 0 if file.size > before else idle_attempts + 1
+                idle_attempts = 0 if file.size > farthest else idle_attempts + 1
+                farthest = max(farthest, file.size)
                 if idle_attempts >= retry.attempts:
                     raise failure.error from failure.__cause__
                 pause = retry.delay_seconds * 2**idle_attempts * random.uniform(0.75, 1.25)

