@@ -12,6 +12,6 @@ export class Backoff {
   next(chance: number, failure?: { code: string; retryMs?: number | undefined }): number | undefined {
     const wait = WAITS_MS[this.#attempts++];
     if (wait === undefined || (failure && FINAL.has(failure.code))) return undefined;
-    return Math.max(wait, failure?.retryMs ?? 0) * (0.8 + 0.4 * chance);
+    return Math.max(wait * (0.8 + 0.4 * chance), (failure?.retryMs ?? 0) * (1 + 0.4 * chance));
   }
 }

@@ -1,3 +1,4 @@
+import { dial } from "./dial.js";
 import { ConnectError, MicrophoneError } from "./errors.js";
 import { closeContext, openContext, resumeContext } from "./media/context.js";
 import { Microphone } from "./media/microphone.js";
@@ -14,7 +15,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
   let microphone: Microphone | undefined;
   try {
     microphone = await openMicrophone(options, context);
-    return await LiveSession.open({ base, context, microphone, options });
+    return await LiveSession.open({ base, context, microphone, options, dial });
   } catch (error) {
     microphone?.close();
     await closeContext(context);

@@ -15,7 +15,9 @@ const DOORS: Readonly<Record<DoorKind, OpenDoor>> = {
 const OF_ALL_DOORS: ReadonlySet<string> = new Set(["unauthorized", "forbidden", "busy", "not_ready", "rate_limited"]);
 
 /** Opens the door that was asked for, or the first of them that opens. `trying` is told before each attempt. */
-export async function dial(door: NonNullable<ConnectOptions["door"]>, setting: DoorSetting, trying: (door: DoorKind) => void): Promise<Door> {
+export type Dial = (door: NonNullable<ConnectOptions["door"]>, setting: DoorSetting, trying: (door: DoorKind) => void) => Promise<Door>;
+
+export const dial: Dial = async (door, setting, trying) => {
   if (door !== "auto") {
     trying(door);
     return await DOORS[door](setting);
@@ -28,4 +30,4 @@ export async function dial(door: NonNullable<ConnectOptions["door"]>, setting: D
     trying("ws");
     return await DOORS.ws(setting);
   }
-}
+};

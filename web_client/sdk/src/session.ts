@@ -1,5 +1,5 @@
 import { Backoff } from "./backoff.js";
-import { dial } from "./dial.js";
+import type { Dial } from "./dial.js";
 import type { Door, DoorEvents } from "./doors/door.js";
 import { Emitter } from "./emitter.js";
 import { ConnectError } from "./errors.js";
@@ -25,6 +25,8 @@ export interface Equipment {
   context: AudioContext;
   microphone: Microphone | undefined;
   options: ConnectOptions;
+  /** Opens a door. */
+  dial: Dial;
 }
 
 /** Joins the protocol's machine, a door, and the user. */
@@ -169,7 +171,7 @@ export class LiveSession implements Session {
 
   /** One connection: a door, then the greetings. */
   async #connect(): Promise<void> {
-    const { base, context, microphone, options } = this.#equipment;
+    const { base, context, microphone, options, dial } = this.#equipment;
     let granted: Promise<TokenResponse> | undefined;
     const door = await dial(
       options.room ? "livekit" : (options.door ?? "auto"),

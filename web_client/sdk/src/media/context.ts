@@ -18,8 +18,9 @@ export async function resumeContext(context: AudioContext): Promise<boolean> {
   return context.state === "running";
 }
 
+/** Frees it. May be called twice. */
 export async function closeContext(context: BaseAudioContext): Promise<void> {
-  if (context instanceof AudioContext && context.state !== "closed") await context.close();
+  if (context.state !== "closed") await (context as AudioContext).close();
 }
 
 /** Frame that leaves the loudspeaker now (fractional). */
