@@ -1,0 +1,212 @@
+/** Joins the SDK's session to the screen: events change the model, the model is drawn, the screen's wishes go to the session. */
+
+import type { connect, ConnectionEvent, Session } from "@visavis/sdk";
+import { closeLines, cutAnswers, hear } from "./captions.ts";
+import { Face } from "./face/face.ts";
+import { chooseLocale, translator } from "./i18n/index.ts";
+import { chooseDoor, pollInfo } from "./info.ts";
+import { moodOf, type Model } from "./model.ts";
+import { withLanguage, type LanguageChoice, type Options } from "./options.ts";
+import { problemOfCode, problemOfError, problemOfMicrophone, problem, type Problem } from "./problems.ts";
+import { Screen } from "./view/screen.ts";
+
+export interface Surroundings {
+  readonly connect: typeof connect;
+  /** The body of `GET /api/info`. */
+  readonly askInfo: () => Promise<unknown>;
+  readonly options: Options;
+  readonly root: HTMLElement;
+}
+
+export class App {
+  private model: Model;
+  private session: Session | null = null;
+  private attempt: AbortController | null = null;
+  private unsubscribe: (() => void)[] = [];
+  /** Counts conversations, so that the lines of one are not taken for those of another. */
+  private run = 0;
+  private drawing = false;
+  private readonly stop = new AbortController();
+  private readonly face = new Face();
+  private readonly screen: Screen;
+
+  constructor(private readonly around: Surroundings) {
+    const { language, persona } = around.options;
+    const microphonePossible = isSecureContext && navigator.mediaDevices !== undefined;
+    this.model = {
+      phase: "waiting", info: null, unreachable: false, persona, answering: "", stored: null, language, locale: chooseLocale(language, navigator.languages),
+      state: "idle", connection: null, problem: isSecureContext ? null : problem("microphone_insecure_origin", { origin: location.origin }),
+      microphonePossible, hasMicrophone: false, muted: false, lines: [],
+    };
+    this.screen = new Screen(this.face, {
+      start: () => void this.start(this.model.microphonePossible),
+      send: (text) => void this.send(text),
+      interrupt: () => this.session?.interrupt(),
+      toggleMute: () => this.toggleMute(),
+      end: () => void this.end(),
+      chooseLanguage: (choice) => this.chooseLanguage(choice),
+      dismiss: () => this.change({ problem: null }),
+      remedy: () => this.remedy(),
+    }, this.stop.signal);
+    around.root.append(this.screen.element);
+    this.draw();
+    void this.awaitReady();
+  }
+
+  /** Takes the page down: ends the session, stops drawing, listens to nothing. */
+  async destroy(): Promise<void> {
+    this.stop.abort();
+    this.face.destroy();
+    this.screen.element.remove();
+    await this.end();
+  }
+
+  private change(part: Partial<Model>): void {
+    this.model = { ...this.model, ...part };
+    if (this.drawing) return;
+    this.drawing = true;
+    queueMicrotask(() => this.draw());
+  }
+
+  private draw(): void {
+    this.drawing = false;
+    if (this.stop.signal.aborted) return;
+    this.face.mood = moodOf(this.model);
+    this.screen.render(this.model, translator(this.model.locale));
+  }
+
+  private awaitReady(): Promise<void> {
+    return pollInfo(
+      this.around.askInfo,
+      (info) => {
+        const ready = info.ready && this.model.phase === "waiting";
+        this.change({ info, unreachable: false, ...(ready ? { phase: "ready" as const } : {}) });
+        return info.ready;
+      },
+      () => this.change({ unreachable: true }),
+      this.stop.signal,
+    );
+  }
+
+  private async start(microphone: boolean): Promise<Session | null> {
+    if (this.model.phase === "connecting" || this.model.phase === "talking") return this.session;
+    this.run += 1;
+    const attempt = new AbortController();
+    this.attempt = attempt;
+    const keep = this.model.problem?.key.startsWith("microphone_insecure") ? this.model.problem : null;
+    this.change({ phase: "connecting", problem: keep, connection: { status: "connecting" }, muted: false, state: "idle" });
+    try {
+      const session = await this.around.connect({
+        door: chooseDoor(this.around.options.door, this.model.info),
+        persona: this.model.persona,
+        language: this.model.language,
+        microphone,
+        onMicrophoneError: (error) => this.change({ problem: problemOfMicrophone(error, location.origin) }),
+        onConnection: (event) => this.onConnection(event),
+        signal: attempt.signal,
+      });
+      this.begin(session);
+      return session;
+    } catch (error) {
+      const why = problemOfError(error);
+      this.change({ phase: "over", problem: why, connection: { status: why === null ? "closed" : "failed" } });
+      return null;
+    }
+  }
+
+  private begin(session: Session): void {
+    this.session = session;
+    window.visavis = session;
+    this.face.ears = { input: () => session.inputLevel(), output: () => session.outputLevel() };
+    const { run } = this;
+    this.unsubscribe = [
+      session.on("state", ({ state }) => this.change({ state })),
+      session.on("user_text", (e) => this.change({ lines: hear(this.model.lines, { ...e, who: "user" }, run) })),
+      session.on("agent_text", (e) => {
+        const passed = this.model.problem?.passing ? { problem: null } : {};
+        this.change({ lines: hear(this.model.lines, { ...e, who: "agent" }, run), ...passed });
+      }),
+      session.on("interrupt", () => this.change({ lines: cutAnswers(this.model.lines) })),
+      session.on("error", (e) => this.change({ problem: problemOfCode(e.code, e.message) })),
+    ];
+    this.change({
+      phase: "talking", state: session.state, connection: { status: "connected", door: session.door }, hasMicrophone: session.hasMicrophone, muted: session.muted,
+      answering: session.hello.persona.name, stored: session.hello.stored,
+    });
+  }
+
+  /** From the first attempt on; the session's own event of the same name says the same again. */
+  private onConnection(event: ConnectionEvent): void {
+    this.change({ connection: { ...(this.model.connection?.door ? { door: this.model.connection.door } : {}), ...event } });
+    if (this.session !== null && (event.status === "closed" || event.status === "failed")) this.over(event);
+  }
+
+  private over(event: ConnectionEvent): void {
+    const told = this.model.problem;
+    const lost = event.status === "failed" ? lostBecause(event.reason) : null;
+    this.leave();
+    // What the server itself gave as the reason says more than that the line went dead.
+    this.change({ problem: lost !== null && told !== null && !told.passing && !told.key.startsWith("microphone_") ? told : lost });
+  }
+
+  private async end(): Promise<void> {
+    this.attempt?.abort();
+    const session = this.session;
+    this.leave();
+    this.change({ problem: null, connection: { status: "closed" } });
+    await session?.close();
+  }
+
+  /** Lets go of the session; `window.visavis` keeps it, for its log can still be read. */
+  private leave(): void {
+    for (const stop of this.unsubscribe.splice(0)) stop();
+    this.session = null;
+    this.face.ears = { input: () => 0, output: () => 0 };
+    this.change({ phase: "over", state: "idle", hasMicrophone: false, muted: false, lines: closeLines(this.model.lines) });
+  }
+
+  /** Whoever writes first begins a conversation without the microphone. */
+  private async send(text: string): Promise<void> {
+    const session = this.session ?? (await this.start(false));
+    session?.sendText(text);
+  }
+
+  private toggleMute(): void {
+    if (!this.session?.hasMicrophone) return;
+    this.session.setMuted(!this.session.muted);
+    this.change({ muted: this.session.muted });
+  }
+
+  private chooseLanguage(language: LanguageChoice): void {
+    this.session?.setLanguage(language);
+    history.replaceState(null, "", withLanguage(location.href, language));
+    this.change({ language, locale: chooseLocale(language, navigator.languages) });
+  }
+
+  private remedy(): void {
+    switch (this.model.problem?.remedy) {
+      case "microphone":
+        void this.end().then(() => this.start(true));
+        break;
+      case "reload":
+        location.reload();
+        break;
+      case "sound":
+        this.change({ problem: null });
+        void this.session?.resume();
+        break;
+    }
+  }
+}
+
+function lostBecause(reason: string | undefined): Problem {
+  const found = problemOfCode(reason ?? "connection_lost", "");
+  return found.key === "other" ? problem("connection_lost") : found;
+}
+
+declare global {
+  interface Window {
+    /** The SDK's session, once there is one. */
+    visavis?: Session;
+  }
+}

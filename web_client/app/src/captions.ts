@@ -1,0 +1,55 @@
+/** The lines of a conversation, as a value. Events in, a new list out. */
+
+export type Who = "user" | "agent";
+
+export interface Line {
+  /** Unique in the list, stable while the line grows. */
+  readonly key: string;
+  readonly who: Who;
+  readonly text: string;
+  readonly final: boolean;
+  readonly interrupted: boolean;
+  readonly language: string | undefined;
+}
+
+export interface Heard {
+  readonly who: Who;
+  /** The server's id of the utterance or answer. */
+  readonly id: string;
+  /** The whole text so far. */
+  readonly text: string;
+  readonly final: boolean;
+  readonly interrupted?: boolean | undefined;
+  readonly language?: string | undefined;
+}
+
+/** A kiosk talks all day; older lines fall off. */
+export const MOST_LINES = 300;
+
+/** Puts in or replaces the line of the same speaker and id. A final line takes no partial that comes late; a line that ends empty goes. `run` tells the conversation: ids may come again in the next. */
+export function hear(lines: readonly Line[], heard: Heard, run = 0): readonly Line[] {
+  const key = `${run}-${heard.who}-${heard.id}`;
+  const at = lines.findLastIndex((line) => line.key === key);
+  const old = lines[at];
+  if (old?.final && !heard.final) return lines;
+  const text = heard.text.trim();
+  if (text === "") return old === undefined || !heard.final ? lines : lines.filter((line) => line !== old);
+  const line: Line = {
+    key, who: heard.who, text, final: heard.final,
+    interrupted: heard.interrupted ?? old?.interrupted ?? false,
+    language: heard.language ?? old?.language,
+  };
+  if (at >= 0) return lines.with(at, line);
+  return [...lines, line].slice(-MOST_LINES);
+}
+
+/** Closes the answers that were being spoken: after an interrupt the server says no more of them. */
+export function cutAnswers(lines: readonly Line[]): readonly Line[] {
+  if (!lines.some((line) => line.who === "agent" && !line.final)) return lines;
+  return lines.map((line) => (line.who === "agent" && !line.final ? { ...line, final: true, interrupted: true } : line));
+}
+
+/** Closes what was left open when the conversation ended. */
+export function closeLines(lines: readonly Line[]): readonly Line[] {
+  return cutAnswers(lines).map((line) => (line.final ? line : { ...line, final: true }));
+}

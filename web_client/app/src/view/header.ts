@@ -1,0 +1,34 @@
+import type { Translate } from "../i18n/index.ts";
+import type { Model } from "../model.ts";
+import type { LanguageChoice } from "../options.ts";
+import { h, setAttribute, setText } from "./dom.ts";
+import type { Part, Wishes } from "./screen.ts";
+
+/** Name, connection in words, language. */
+export function header(wishes: Wishes): Part {
+  const connection = h("p", { class: "connection", "data-testid": "connection" });
+  const automatic = h("option", { value: "auto" });
+  const select = h("select", { class: "language", "data-testid": "language" },
+    automatic, h("option", { value: "en", lang: "en" }, "English"), h("option", { value: "zh", lang: "zh-CN" }, "中文"));
+  select.addEventListener("change", () => wishes.chooseLanguage(select.value as LanguageChoice));
+  const element = h("header", { class: "header" }, h("h1", { class: "brand" }, "Visavis"), connection, select);
+
+  return {
+    element,
+    render(model, t) {
+      const status = model.connection?.status ?? "none";
+      setAttribute(connection, "data-status", status);
+      setAttribute(connection, "data-door", model.connection?.door ?? "");
+      setText(connection, words(model, t));
+      setText(automatic, t("automatic"));
+      setAttribute(select, "aria-label", t("language"));
+      if (select.value !== model.language) select.value = model.language;
+    },
+  };
+}
+
+function words(model: Model, t: Translate): string {
+  const { status = "none", door } = model.connection ?? {};
+  const said = t(`connection.${status}`);
+  return door !== undefined && (status === "connected" || status === "connecting") ? t("via", { status: said, door: t(`door.${door}`) }) : said;
+}

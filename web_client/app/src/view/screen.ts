@@ -1,0 +1,85 @@
+/** The one screen: who listens on the left (above, on a phone), what is said on the right (below). */
+
+import type { Face } from "../face/face.ts";
+import { TAGS, type Translate } from "../i18n/index.ts";
+import { storedOf, type Model, type Phase } from "../model.ts";
+import type { LanguageChoice } from "../options.ts";
+import { composer } from "./composer.ts";
+import { h, setAttribute, setText } from "./dom.ts";
+import { header } from "./header.ts";
+import { history } from "./history.ts";
+import { intro } from "./intro.ts";
+import { notice } from "./notice.ts";
+import { stage } from "./stage.ts";
+
+/** What the person in front of the screen can want. */
+export interface Wishes {
+  start(): void;
+  send(text: string): void;
+  interrupt(): void;
+  toggleMute(): void;
+  end(): void;
+  chooseLanguage(choice: LanguageChoice): void;
+  dismiss(): void;
+  remedy(): void;
+}
+
+/** A piece of the screen: built once, then told what is so. */
+export interface Part {
+  readonly element: HTMLElement;
+  render(model: Model, t: Translate): void;
+}
+
+export class Screen {
+  readonly element: HTMLElement;
+  private readonly parts: readonly Part[];
+  private phase: Phase = "waiting";
+  private readonly facts = h("p", { class: "facts" });
+
+  constructor(face: Face, private readonly wishes: Wishes, signal: AbortSignal) {
+    const head = header(wishes);
+    const figure = stage(face, wishes);
+    const welcome = intro(wishes);
+    const lines = history();
+    const trouble = notice(wishes);
+    const writing = composer(face, wishes);
+    this.parts = [head, figure, welcome, lines, trouble, writing];
+    const talk = h("section", { class: "talk" }, lines.element, trouble.element, welcome.element, writing.element, this.facts);
+    this.element = h("div", { class: "screen" }, head.element, h("main", { class: "main" }, figure.element, talk));
+    document.addEventListener("keydown", this.onKey, { signal });
+    document.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse") face.lookAt(event.clientX, event.clientY);
+    }, { passive: true, signal });
+  }
+
+  render(model: Model, t: Translate): void {
+    setAttribute(document.documentElement, "lang", TAGS[model.locale]);
+    setAttribute(document.querySelector("meta[name=description]") ?? this.element, "content", t("description"));
+    setAttribute(this.element, "data-phase", model.phase);
+    setAttribute(this.element, "data-state", model.state);
+    setAttribute(this.element, "data-talked", model.lines.length > 0);
+    for (const part of this.parts) part.render(model, t);
+    if (model.phase !== this.phase) this.moveFocus(model.phase);
+    this.phase = model.phase;
+    const stored = storedOf(model);
+    setText(this.facts, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
+  }
+
+  /** The start button goes away when pressed; whoever works by keyboard must land somewhere useful. A touch keyboard must not open unasked. */
+  private moveFocus(phase: Phase): void {
+    const lost = document.activeElement === null || document.activeElement === document.body;
+    if (!lost || !matchMedia("(pointer: fine)").matches) return;
+    const target = phase === "talking" ? "text-input" : phase === "over" ? "start" : null;
+    if (target !== null) this.element.querySelector<HTMLElement>(`[data-testid="${target}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** Keys that need no button: Escape interrupts, Alt+M mutes. No bare letters: they belong to whoever types or dictates. */
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.isComposing || event.defaultPrevented) return;
+    if (event.key === "Escape" && !(event.target instanceof HTMLSelectElement)) this.wishes.interrupt();
+    else if (event.altKey && !event.ctrlKey && !event.metaKey && event.code === "KeyM") {
+      event.preventDefault();
+      this.wishes.toggleMute();
+    }
+  };
+}

@@ -1,0 +1,385 @@
+// @vitest-environment happy-dom
+import { ConnectError, MicrophoneError, type ConnectOptions, type Session, type SessionEvents } from "@visavis/sdk";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { App } from "../src/app.ts";
+import type { Options } from "../src/options.ts";
+
+/** A session whose server is the test. */
+class TestSession {
+  readonly id = "s-1";
+  readonly door = "peer";
+  state = "listening";
+  readonly hello = { session_id: "s-1", rate: 48000, features: [], persona: { id: "default", name: "Vera", language: "auto" }, ai: true, stored: true };
+  readonly log = [];
+  muted = false;
+  hasMicrophone = true;
+  readonly sent: string[] = [];
+  readonly calls: string[] = [];
+  private readonly listeners = new Map<string, Set<(e: never) => void>>();
+
+  constructor(readonly options: ConnectOptions) {
+    this.hasMicrophone = options.microphone !== false;
+  }
+
+  on(event: string, fn: (e: never) => void): () => void {
+    const all = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, all.add(fn));
+    return () => all.delete(fn);
+  }
+
+  emit<K extends keyof SessionEvents>(event: K, e: SessionEvents[K]): void {
+    for (const fn of this.listeners.get(event) ?? []) fn(e as never);
+  }
+
+  get listening(): number {
+    return [...this.listeners.values()].reduce((sum, all) => sum + all.size, 0);
+  }
+
+  sendText = (text: string): void => void this.sent.push(text);
+  interrupt = (): void => void this.calls.push("interrupt");
+  setMuted = (muted: boolean): void => {
+    this.muted = muted;
+  };
+  setLanguage = (language: string): void => void this.calls.push(`language ${language}`);
+  resume = async (): Promise<void> => void this.calls.push("resume");
+  close = async (): Promise<void> => void this.calls.push("close");
+  inputLevel = (): number => 0;
+  outputLevel = (): number => 0;
+  heardMedia = (): null => null;
+  updateContext = (): void => {};
+  uiEvent = (): void => {};
+}
+
+const READY = { ready: true, progress: null, stored: false, doors: ["peer", "ws"], livekit: false, personas: [{ id: "default", name: "Vera" }] };
+
+let app: App;
+let sessions: TestSession[];
+let connectFails: Error | null;
+let microphoneFails: MicrophoneError | null;
+let info: unknown;
+
+function open(options: Partial<Options> = {}): void {
+  app = new App({
+    connect: async (o = {}) => {
+      if (connectFails) throw connectFails;
+      const session = new TestSession(o);
+      if (microphoneFails && o.microphone !== false) {
+        session.hasMicrophone = false;
+        o.onMicrophoneError?.(microphoneFails);
+      }
+      sessions.push(session);
+      o.onConnection?.({ status: "connected", door: "peer" });
+      return session as unknown as Session;
+    },
+    askInfo: async () => info,
+    options: { door: "auto", persona: undefined, language: "auto", ...options },
+    root: document.getElementById("app")!,
+  });
+}
+
+const get = <E extends HTMLElement = HTMLElement>(id: string): E => document.querySelector<E>(`[data-testid="${id}"]`)!;
+const shown = (id: string): boolean => get(id).closest("[hidden]") === null;
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(20);
+const session = (): TestSession => sessions.at(-1)!;
+const lines = (side: "user" | "agent"): HTMLElement[] => [...get(`${side}-transcript`).querySelectorAll<HTMLElement>('[data-testid="line"]')];
+const press = (init: KeyboardEventInit, target: EventTarget = document.body): boolean => target.dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...init }));
+
+async function write(text: string): Promise<void> {
+  get<HTMLInputElement>("text-input").value = text;
+  get("text-input").dispatchEvent(new Event("input", { bubbles: true }));
+  get<HTMLFormElement>("text-input").closest("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+  await settle();
+}
+
+async function begin(options: Partial<Options> = {}): Promise<TestSession> {
+  open(options);
+  await settle();
+  get("start").click();
+  await settle();
+  return session();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.stubGlobal("isSecureContext", true);
+  vi.stubGlobal("navigator", { ...navigator, languages: ["en-US"], mediaDevices: {} });
+  document.body.innerHTML = '<div id="app"></div>';
+  history.replaceState(null, "", "/");
+  sessions = [];
+  connectFails = microphoneFails = null;
+  info = READY;
+});
+
+afterEach(async () => {
+  await app.destroy();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("before the conversation", () => {
+  it("offers the start once the server is ready, and shows the download until then", async () => {
+    info = { ...READY, ready: false, progress: { phase: "downloading", done_bytes: 250e6, total_bytes: 1e9, eta_s: 141 } };
+    open();
+    await settle();
+    expect(get<HTMLButtonElement>("start").disabled).toBe(true);
+    expect(document.body.textContent).toContain("250 MB of 1 GB · about 2 minutes left");
+    expect(document.querySelector("progress")!.value).toBeCloseTo(0.25);
+    info = READY;
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(get<HTMLButtonElement>("start").disabled).toBe(false);
+    expect(shown("start")).toBe(true);
+  });
+
+  it("says that it is an AI and whether words are stored", async () => {
+    open();
+    await settle();
+    expect(document.body.textContent).toContain("I am an AI");
+    expect(document.body.textContent).toContain("is not stored");
+  });
+
+  it("says when the server does not answer", async () => {
+    info = null;
+    open();
+    await settle();
+    expect(document.body.textContent).toContain("The server does not answer");
+  });
+
+  it("names the address as the cause on an insecure origin, and begins without the microphone", async () => {
+    vi.stubGlobal("isSecureContext", false);
+    const it = await begin();
+    expect(get("error").textContent).toContain(location.origin);
+    expect(it.options.microphone).toBe(false);
+    expect(get("error").textContent).toContain("you can write");
+  });
+});
+
+describe("the conversation", () => {
+  it("begins with the address's wishes", async () => {
+    const it = await begin({ door: "ws", persona: "guide", language: "zh" });
+    expect(it.options).toMatchObject({ door: "ws", persona: "guide", language: "zh", microphone: true });
+    expect(window.visavis).toBe(it);
+  });
+
+  it("shows the state, in a word that no language changes", async () => {
+    const it = await begin({ language: "zh" });
+    for (const state of ["thinking", "speaking", "idle", "listening"] as const) {
+      it.emit("state", { state, gen: 1 });
+      await settle();
+      expect(get("state").textContent).toBe(state);
+    }
+    expect(document.querySelector("[role=status]")!.textContent).toBe("正在听");
+  });
+
+  it("shows connection and door in words", async () => {
+    const it = await begin();
+    expect(get("connection").textContent).toBe("Connected directly (WebRTC)");
+    it.options.onConnection?.({ status: "reconnecting" });
+    await settle();
+    expect(get("connection").textContent).toBe("Reconnecting");
+    it.options.onConnection?.({ status: "connected", door: "ws" });
+    await settle();
+    expect(get("connection").textContent).toBe("Connected by WebSocket");
+  });
+
+  it("shows both sides as they grow, in one order, and announces final lines once", async () => {
+    const it = await begin();
+    it.emit("user_text", { id: "u1", text: "what is", final: false, via: "voice" });
+    await settle();
+    expect(lines("user")[0]!.dataset["final"]).toBe("false");
+    it.emit("user_text", { id: "u1", text: "What is it?", final: true, via: "voice", language: "en" });
+    it.emit("agent_text", { id: "a1", gen: 1, text: "A mountain", final: false });
+    await settle();
+    expect(lines("user").map((l) => l.dataset["final"])).toEqual(["true"]);
+    expect(lines("agent")[0]!.textContent).toContain("A mountain");
+    const live = document.querySelector('[aria-live="polite"]')!;
+    expect(live.textContent).toBe("You: What is it?");
+    it.emit("agent_text", { id: "a1", gen: 1, text: "A mountain.", final: true });
+    await settle();
+    expect(live.textContent).toBe("Vera: A mountain.");
+    expect(document.querySelector(".lines")!.getAttribute("aria-owns")).toBe([...lines("user"), ...lines("agent")].map((l) => l.id).join(" "));
+  });
+
+  it("never reads text as markup", async () => {
+    const it = await begin();
+    it.emit("agent_text", { id: "a1", gen: 1, text: "<img src=x onerror=alert(1)>", final: true });
+    await settle();
+    expect(lines("agent")[0]!.querySelector("img")).toBeNull();
+    expect(lines("agent")[0]!.textContent).toContain("<img");
+  });
+
+  it("marks an answer that was cut", async () => {
+    const it = await begin();
+    it.emit("agent_text", { id: "a1", gen: 1, text: "The long sto", final: false });
+    it.emit("interrupt", { gen: 2, cut_t: 0, reason: "voice" });
+    await settle();
+    expect(lines("agent")[0]!.dataset["final"]).toBe("true");
+    expect(lines("agent")[0]!.textContent).toContain("interrupted");
+  });
+
+  it("sends what was written, once, and nothing blank", async () => {
+    const it = await begin();
+    await write("  Hello  ");
+    expect(get<HTMLInputElement>("text-input").value).toBe("");
+    await write("   ");
+    expect(it.sent).toEqual(["Hello"]);
+  });
+
+  it("begins without the microphone for whoever writes first", async () => {
+    open();
+    await settle();
+    await write("Hello");
+    expect(session().options.microphone).toBe(false);
+    expect(session().sent).toEqual(["Hello"]);
+    expect(get<HTMLButtonElement>("mute").disabled).toBe(true);
+  });
+
+  it("interrupts by button and by Escape, but not while an input method is choosing", async () => {
+    const it = await begin();
+    get("interrupt").click();
+    press({ key: "Escape" }, get("text-input"));
+    press({ key: "Escape", isComposing: true }, get("text-input"));
+    expect(it.calls).toEqual(["interrupt", "interrupt"]);
+  });
+
+  it("mutes by button and by Alt+M, never by a bare letter", async () => {
+    const it = await begin();
+    get("mute").click();
+    await settle();
+    expect([it.muted, get("mute").getAttribute("aria-pressed"), get("mute").getAttribute("aria-label")]).toEqual([true, "true", "Unmute the microphone"]);
+    press({ code: "KeyM", key: "µ", altKey: true });
+    expect(it.muted).toBe(false);
+    press({ code: "KeyM", key: "m" });
+    expect(it.muted).toBe(false);
+  });
+
+  it("changes language for the ear and the eye, and keeps it in the address", async () => {
+    const it = await begin();
+    const select = get<HTMLSelectElement>("language");
+    select.value = "zh";
+    select.dispatchEvent(new Event("change"));
+    await settle();
+    expect(it.calls).toEqual(["language zh"]);
+    expect(document.documentElement.lang).toBe("zh-CN");
+    expect(get("text-input").getAttribute("placeholder")).toBe("输入消息");
+    expect(location.search).toBe("?lang=zh");
+  });
+
+  it("shows what the session says of storage", async () => {
+    await begin();
+    expect(document.body.textContent).toContain("is stored on this server");
+  });
+
+  it("ends when asked, lets go of the session, and offers another", async () => {
+    const it = await begin();
+    it.emit("agent_text", { id: "a1", gen: 1, text: "Well", final: false });
+    get("end").click();
+    await settle();
+    expect(it.calls).toEqual(["close"]);
+    expect(it.listening).toBe(0);
+    expect(lines("agent")[0]!.dataset["final"]).toBe("true");
+    expect(get("start").textContent).toBe("Start again");
+    get("start").click();
+    await settle();
+    expect(sessions).toHaveLength(2);
+    expect(shown("start")).toBe(false);
+  });
+});
+
+describe("trouble", () => {
+  it("is not on the screen when there is none", async () => {
+    await begin();
+    expect(shown("error")).toBe(false);
+  });
+
+  it("tells why no conversation came about, and can start again", async () => {
+    connectFails = new ConnectError("busy", "no place");
+    open();
+    await settle();
+    get("start").click();
+    await settle();
+    expect(shown("error")).toBe(true);
+    expect(get("error").textContent).toContain("All places are taken");
+    connectFails = null;
+    get("start").click();
+    await settle();
+    expect(shown("error")).toBe(false);
+    expect(sessions).toHaveLength(1);
+  });
+
+  it("goes on in writing when the microphone is refused, and can try it again", async () => {
+    microphoneFails = new MicrophoneError("refused", "no");
+    const first = await begin();
+    expect(get("error").textContent).toContain("not allowed to use the microphone");
+    await write("Hello");
+    expect(first.sent).toEqual(["Hello"]);
+    microphoneFails = null;
+    get("remedy").click();
+    await settle();
+    expect(first.calls).toContain("close");
+    expect(session().hasMicrophone).toBe(true);
+    expect(shown("error")).toBe(false);
+  });
+
+  it("clears a passing error with the next answer, and no other", async () => {
+    const it = await begin();
+    it.emit("error", { code: "asr_failed", message: "x", recoverable: true });
+    await settle();
+    expect(get("error").textContent).toContain("could not hear");
+    it.emit("agent_text", { id: "a1", gen: 1, text: "Yes", final: false });
+    await settle();
+    expect(shown("error")).toBe(false);
+    it.emit("error", { code: "tts_failed", message: "x", recoverable: true });
+    it.emit("agent_text", { id: "a1", gen: 1, text: "Yes.", final: true });
+    await settle();
+    expect(shown("error")).toBe(true);
+    get("dismiss").click();
+    await settle();
+    expect(shown("error")).toBe(false);
+  });
+
+  it("says that the connection was lost, or the server's own reason", async () => {
+    const it = await begin();
+    it.options.onConnection?.({ status: "failed", reason: "heartbeat" });
+    await settle();
+    expect(get("error").textContent).toContain("connection was lost");
+    expect(get("start").textContent).toBe("Start again");
+    get("start").click();
+    await settle();
+    session().emit("error", { code: "internal", message: "x", recoverable: false });
+    session().options.onConnection?.({ status: "failed" });
+    await settle();
+    expect(get("error").textContent).toContain("The server made a mistake");
+  });
+
+  it("lets the sound be turned on where the browser holds it back", async () => {
+    const it = await begin();
+    it.emit("error", { code: "autoplay_blocked", message: "x", recoverable: true });
+    await settle();
+    get("remedy").click();
+    await settle();
+    expect(it.calls).toEqual(["resume"]);
+    expect(shown("error")).toBe(false);
+  });
+});
+
+describe("the face", () => {
+  it("shows its viseme, and draws only while the page is visible", async () => {
+    const frames: FrameRequestCallback[] = [];
+    vi.stubGlobal("requestAnimationFrame", (cb: FrameRequestCallback) => frames.push(cb));
+    const cancelled = vi.fn();
+    vi.stubGlobal("cancelAnimationFrame", cancelled);
+    open();
+    await settle();
+    expect(get("face").dataset["viseme"]).toBe("0");
+    expect(get("face").getAttribute("role")).toBe("img");
+    expect(frames).toHaveLength(1);
+    vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(cancelled).toHaveBeenCalled();
+    expect(frames).toHaveLength(1);
+    vi.spyOn(document, "visibilityState", "get").mockReturnValue("visible");
+    document.dispatchEvent(new Event("visibilitychange"));
+    expect(frames).toHaveLength(2);
+    vi.restoreAllMocks();
+  });
+});
