@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -186,13 +187,28 @@ async def _until_ok(client: httpx.AsyncClient, path: str, *, silent: bool = Fals
             answer = await client.get(path)
             if answer.status_code == 200:
                 return
-            text = answer.text
+            text = what_is_missing(answer.text)
         except httpx.HTTPError as error:
             text = str(error)
         if not silent and loop.time() - told >= REPORT_SECONDS:
             told = loop.time()
-            say(f"  not ready yet: {' '.join(text.split())[:300]}")
+            say(f"  not ready yet: {text}")
         await asyncio.sleep(0.1)
+
+
+def what_is_missing(answer: str) -> str:
+    """A line for people from the body of /readyz, `{missing: […], progress: {done_bytes, total_bytes, eta_s} or null}`, or the body itself."""
+    try:
+        content = json.loads(answer)
+        parts = [str(part) for part in content.get("missing", ())]
+        if progress := content.get("progress"):
+            parts.append(f"fetched {progress['done_bytes'] / 1e6:.0f} of {progress['total_bytes'] / 1e6:.0f} MB")
+            if progress.get("eta_s") is not None:
+                parts.append(f"about {max(1, round(progress['eta_s'] / 60))} min left")
+        text = ", ".join(parts) or answer
+    except (ValueError, AttributeError, KeyError, TypeError):
+        text = answer
+    return " ".join(text.split())[:300]
 
 
 def _teller(name: str) -> Callable[[str], None]:

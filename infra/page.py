@@ -39,7 +39,7 @@ def ensure(folder: Path = WEB_CLIENT) -> None:
 
 def packages(folder: Path = WEB_CLIENT) -> dict[str, str]:
     """Install the page's packages from their lock; returns the environment in which npm runs. Raises `Failure`."""
-    env = {**node_environment(os.environ), "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1"}
+    env = {**node_environment(os.environ), "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1", "NPM_CONFIG_UPDATE_NOTIFIER": "false"}
     wanted = digest(_manifests(folder), folder)
     stamp = folder / "node_modules" / ".visavis"
     if _read(stamp) != wanted:

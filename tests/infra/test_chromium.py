@@ -8,7 +8,7 @@ from infra.console import Failure
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(chromium.sys, "platform", "linux")
+    monkeypatch.setattr(chromium, "MAC_APPLICATIONS", ())
     return tmp_path
 
 

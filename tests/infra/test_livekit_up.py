@@ -15,7 +15,7 @@ from agent.config import Config, Http, LiveKit, Worker
 from infra import livekit_up
 from infra.console import Failure
 from infra.livekit_server import Keys, LiveKitServer
-from infra.livekit_up import Address, base_configuration, check_server, child_settings, obituary, stored_keys, up
+from infra.livekit_up import Address, base_configuration, check_server, child_settings, obituary, stored_keys, up, what_is_missing
 from infra.ports import free_tcp_port
 from tests.fixtures.aio import eventually
 
@@ -33,7 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ready = name == "worker" or os.path.exists({ready!r})
         self.send_response(200 if self.path == "/healthz" or ready else 503)
         self.end_headers()
-        self.wfile.write(b'{{"missing": "the model is being fetched"}}')
+        self.wfile.write(b'{{"ready": false, "missing": ["the model is being fetched"], "progress": null}}')
     def log_message(self, *_):
         pass
 port = int(os.environ["VISAVIS__HTTP__PORT" if name == "api" else "VISAVIS__WORKER__PORT"])
@@ -177,3 +177,20 @@ def test_worker_and_token_service_find_each_other() -> None:
 def test_an_end_by_a_signal_is_named() -> None:
     assert obituary("worker", -11, []) == "the worker was ended by SIGSEGV; it said nothing"
     assert obituary("api", 2, ["a", "b"]).endswith("exit code 2. Its last words:\n  a\n  b")
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ('{"ready": false, "missing": ["speech recognition", "voice"], "progress": null}', "speech recognition, voice"),
+        (
+            '{"missing": ["voice"], "progress": {"phase": "fetch", "done_bytes": 250000000, "total_bytes": 1400000000, "eta_s": 170}}',
+            "voice, fetched 250 of 1400 MB, about 3 min left",
+        ),
+        ('{"missing": [], "progress": {"done_bytes": null}}', '{"missing": [], "progress": {"done_bytes": null}}'),
+        ("<html>\n  Bad gateway\n</html>", "<html> Bad gateway </html>"),
+        ("x" * 1000, "x" * 300),
+    ],
+)
+def test_what_is_missing_is_told_in_a_line(answer: str, line: str) -> None:
+    assert what_is_missing(answer) == line
