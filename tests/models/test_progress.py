@@ -53,6 +53,15 @@ def test_bytes_of_an_earlier_run_do_not_count_as_speed() -> None:
     assert meter.eta_s == pytest.approx(18.0)
 
 
+def test_the_time_before_the_first_byte_does_not_count() -> None:
+    meter = Meter(1000, 0, now=0.0)
+    meter.sample(7.0)
+    meter.begin(8.0)
+    meter.add(100)
+    meter.sample(9.0)
+    assert meter.bytes_per_s == pytest.approx(100.0)
+
+
 def test_the_rate_follows_the_last_seconds_only() -> None:
     meter = Meter(10**6, 0, now=0.0)
     meter.add(100_000)
