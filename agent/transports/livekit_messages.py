@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from livekit import rtc
+from livekit.rtc.participant import PublishDataError
 
 from agent.aio import Tasks
 from agent.protocol.envelope import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Envelope
@@ -111,7 +112,7 @@ class Post:
             try:
                 async with asyncio.timeout(SEND_SECONDS):
                     await self._send(to, envelope)
-            except (rtc.PublishDataError, rtc.StreamError, TimeoutError) as error:
+            except (PublishDataError, rtc.StreamError, TimeoutError) as error:
                 logger.warning("room %s: a message to %s was not sent: %s", self._room.name, to, error or "it took too long")
             finally:
                 self._queue.task_done()

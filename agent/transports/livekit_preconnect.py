@@ -23,8 +23,8 @@ from agent.transports.microphone import RATE
 logger = logging.getLogger("visavis.livekit")
 
 TOPIC: Final = "lk.agent.pre-connect-audio-buffer"
-MAX_BYTES: Final = 6 * 1024 * 1024
-"""30 s of stereo PCM at 48 kHz."""
+MAX_BYTES: Final = 3 * 1024 * 1024
+"""30 s of PCM at 48 kHz."""
 MAX_SECONDS: Final = 30
 WAIT_SECONDS: Final = 3.0
 """How long live sound is held back for a recording that was announced."""

@@ -1,0 +1,392 @@
+"""The LiveKit door: one agent in one room, talking with one participant at a time.
+
+The agent joins, publishes its voice, links itself to the first participant who can talk, and holds a conversation with them. A participant who is cut off
+has a little while to come back (a page reload); then the conversation ends, and the agent waits for the next one until livekit-server closes the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError
+
+from agent.aio import Tasks
+from agent.config import Config
+from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
+from agent.conversation.ports import DoorKind, Guest, Transport
+from agent.media.block import Block
+from agent.protocol.envelope import Envelope
+from agent.protocol.messages import ClientHello, ErrorMessage, Settings, StartListen, StopListen
+from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch, room_options
+from agent.transports.livekit_messages import Post
+from agent.transports.livekit_microphone import RoomMicrophone
+from agent.transports.livekit_preconnect import PreConnect
+from agent.transports.livekit_voice import Voice
+from agent.transports.visit import error_message, refusal
+
+logger = logging.getLogger("visavis.livekit")
+
+CONNECT_SECONDS: Final = 15.0
+LEAVE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 10.0
+"""How long a participant who was cut off is waited for."""
+HELLO_SECONDS: Final = 0.5
+"""How long a client's own hello is waited for. Plain LiveKit clients send none."""
+ACTIVE_SECONDS: Final = 5.0
+"""How long a participant may take from joining until messages reach it."""
+LAST_WORD_SECONDS: Final = 1.0
+MAX_EARLY: Final = 32
+"""Messages that are kept for a conversation which is being opened."""
+ERROR_ATTRIBUTE: Final = "visavis.error"
+"""The agent's participant attribute that tells plain LiveKit clients why it leaves: a code of the table of errors."""
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """What the door needs of `agent.conversation.host.ConversationHost`."""
+
+    def reserve(self) -> Place: ...
+
+    async def open(
+        self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
+    ) -> Guest: ...
+
+
+class Failed(Exception):
+    """The agent cannot do what it was dispatched for; the text tells the operator why."""
+
+
+class Line:
+    """The line to one participant: implements `ports.Transport`."""
+
+    kind: DoorKind = "livekit"
+    ahead_seconds = 0.0
+
+    def __init__(self, post: Post, voice: Voice, identity: str, on_close: Callable[[], None]) -> None:
+        self.identity: Final = identity
+        self.closed = False
+        self._post = post
+        self._voice = voice
+        self._on_close = on_close
+
+    def send(self, envelope: Envelope[Any]) -> None:
+        self._post.send(self.identity, envelope)
+
+    async def play(self, block: Block) -> None:
+        await self._voice.play(block)
+
+    def clear(self) -> None:
+        """Nothing to forget: at most 40 ms are on their way, and they are part of the track's timeline."""
+
+    async def close(self, error: ErrorMessage | None) -> None:
+        if error is not None:
+            self._post.tell(self.identity, error)
+        self.closed = True
+        self._on_close()
+
+
+class Attendance:
+    """One agent's stay in one room."""
+
+    def __init__(self, host: Host, config: Config, invitation: Invitation, *, grace_seconds: float = GRACE_SECONDS) -> None:
+        self._host = host
+        self._config = config
+        self._invitation = invitation
+        self._grace_seconds = grace_seconds
+        self._tasks = Tasks(f"room {invitation.job_id}")
+        self._room = rtc.Room()
+        self._voice = Voice()
+        self._preconnect = PreConnect(self._room, self._tasks)
+        self._post = Post(
+            self._room,
+            self._tasks,
+            obeys=self._obeys,
+            deliver=self._deliver,
+            overflow=self._overflow,
+            messages_per_second=config.limits.messages_per_second,
+            send_queue=config.limits.send_queue,
+        )
+        self._news = asyncio.Event()
+        self._over: str | None = None
+        self._left = self._retired = False
+        self._grace: asyncio.TimerHandle | None = None
+        self._linked: str | None = None
+        self._hello: ClientHello | None = None
+        self._early: list[Envelope[Any]] = []
+        self._line: Line | None = None
+        self._guest: Guest | None = None
+        self._persona = ""
+        room = self._room
+        room.on("participant_connected", self._participant_connected)
+        room.on("participant_disconnected", self._participant_disconnected)
+        room.on("participant_active", self._participant_changed)
+        room.on("participant_permissions_changed", self._participant_changed)
+        room.on("reconnecting", self._reconnecting)
+        room.on("disconnected", self._disconnected)
+
+    def retire(self) -> None:
+        """Hold the present conversation to its end, and begin no other."""
+        self._retired = True
+        self._news.set()
+
+    def leave(self, reason: str) -> None:
+        """End the stay. The first reason counts."""
+        if self._over is None:
+            self._over = reason
+        self._news.set()
+
+    async def run(self, place: Place, report: Callable[[str], None]) -> None:
+        """Stay until the room or the conversation is over. `place` is for the first conversation; it is released in any case.
+
+        `report` is called once, before the agent leaves (livekit-server would call it lost otherwise): with what went wrong, or with an empty text.
+        """
+        first: Place | None = place
+        problem = "the agent was stopped"
+        try:
+            await self._join()
+            while (identity := await self._someone()) is not None:
+                taken, first = first or await self._place_for(identity), None
+                if taken is not None:
+                    await self._converse(identity, taken)
+            problem = ""
+        except Failed as failure:
+            problem = str(failure)
+            logger.warning("job %s: %s", self._invitation.job_id, problem)
+        except Exception as error:
+            problem = f"a fault: {error!r}"
+            logger.exception("job %s failed", self._invitation.job_id)
+        finally:
+            if first is not None:
+                first.release()
+            report(problem)
+            await self._leave()
+
+    # ------------------------------------------------------------------------------------------------------- coming and going
+
+    async def _join(self) -> None:
+        url = self._invitation.url
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._room.connect(url, self._invitation.token, room_options(url))
+                await self._voice.publish(self._room)
+        except rtc.ConnectError as error:
+            raise Failed(f"cannot join the room at {url}: {error.message}") from None
+        except PublishTrackError as error:
+            raise Failed(f"cannot publish the agent's voice: {error}") from None
+        except TimeoutError:
+            raise Failed(f"cannot join the room at {url} within {CONNECT_SECONDS:g} s") from None
+        self._post.start()
+        logger.info("job %s: in room %s", self._invitation.job_id, self._room.name)
+
+    async def _leave(self) -> None:
+        if self._room.isconnected():
+            await self._post.sent(LAST_WORD_SECONDS)
+        await self._tasks.aclose()
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._room.disconnect()
+        except TimeoutError:
+            logger.warning("job %s: the room was not left within %g s", self._invitation.job_id, LEAVE_SECONDS)
+        await self._voice.aclose()
+
+    async def _someone(self) -> str | None:
+        """The participant to talk with, as soon as there is one; None when the stay is over."""
+        while self._over is None and not self._retired:
+            if (participant := self._choose()) is not None:
+                return participant.identity
+            await self._wait_for_news()
+        return None
+
+    def _choose(self) -> rtc.RemoteParticipant | None:
+        wanted = self._invitation.participant
+        talkers = [p for p in self._room.remote_participants.values() if can_talk(p) and wanted in ("", p.identity)]
+        return min(talkers, key=lambda p: (p._info.joined_at, p.sid), default=None)
+
+    async def _place_for(self, identity: str) -> Place | None:
+        """A place for another conversation in this room; None after a while when there is none."""
+        try:
+            return self._host.reserve()
+        except (Busy, NotReady) as error:
+            self._post.tell(identity, refusal(error))
+            await self._wait_for_news(error.retry_ms / 1000)
+            return None
+
+    async def _wait_for_news(self, seconds: float | None = None) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    # ------------------------------------------------------------------------------------------------------- a conversation
+
+    async def _converse(self, identity: str, place: Place) -> None:
+        self._linked, self._left = identity, False
+        self._post.begin()
+        line = self._line = Line(self._post, self._voice, identity, self._news.set)
+        try:
+            guest = self._guest = await self._open(line, place)
+            for envelope in self._early:
+                self._deliver(envelope)
+            microphone = RoomMicrophone(
+                self._room, identity, self._tasks, hear=self._hear, listen=self._listen, preconnect=self._preconnect
+            )
+            try:
+                while not (self._over or self._left or line.closed):
+                    await self._wait_for_news()
+                if line.closed:
+                    self.leave("the conversation has ended")
+            finally:
+                microphone.close()
+                await guest.aclose(self._over or f"{identity} has left")
+        finally:
+            self._unlink()
+
+    async def _open(self, line: Line, place: Place) -> Guest:
+        """Raises `Failed`. The place is released unless a conversation begins."""
+        try:
+            dispatch = parse_dispatch(self._invitation.metadata)
+            await self._introduction(line.identity, wait_for_hello=dispatch.persona is None)
+            said, self._hello = self._hello or ClientHello(), None
+            hello = said.model_copy(update={"persona": dispatch.persona or said.persona, "language": said.language or dispatch.language})
+            self._persona = hello.persona or "default"
+        except BaseException as error:
+            place.release()
+            if isinstance(error, ValueError):
+                raise await self._refused(line, error_message("bad_message", str(error))) from None
+            raise
+        try:
+            return await self._host.open(line, hello, place=place, identity=line.identity, room=self._room)
+        except (Busy, NotReady, UnknownPersona) as error:
+            raise await self._refused(line, refusal(error)) from None
+        except Exception as error:
+            logger.exception("job %s: the conversation could not begin", self._invitation.job_id)
+            message = "a fault of the server: the conversation could not begin; connect again"
+            raise await self._refused(line, error_message("internal", message)) from error
+
+    async def _introduction(self, identity: str, *, wait_for_hello: bool) -> None:
+        """Until messages reach the participant, and a little longer for the hello of a client of ours."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + ACTIVE_SECONDS
+        while (rest := limit - loop.time()) > 0 and not self._over and self._hello is None:
+            participant = self._room.remote_participants.get(identity)
+            if participant is not None and participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
+                break
+            await self._wait_for_news(rest)
+        limit = loop.time() + (HELLO_SECONDS if wait_for_hello else 0.0)
+        while (rest := limit - loop.time()) > 0 and not self._over and self._hello is None:
+            await self._wait_for_news(rest)
+
+    async def _refused(self, line: Line, error: ErrorMessage) -> Failed:
+        """Tell the participant, and those who read attributes only, why the agent leaves."""
+        await line.close(error)
+        try:
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                await self._room.local_participant.set_attributes({ERROR_ATTRIBUTE: error.code})
+        except TimeoutError:
+            logger.debug("job %s: the attribute %s was not set", self._invitation.job_id, ERROR_ATTRIBUTE)
+        return Failed(f"{error.code}: {error.message}")
+
+    def _unlink(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+        self._linked = self._line = self._guest = self._hello = self._grace = None
+        self._early.clear()
+
+    def _hear(self, pcm: bytes) -> None:
+        if self._guest is not None:
+            self._guarded(self._guest.hear, pcm)
+
+    def _listen(self, listen: bool) -> None:
+        """A track that is muted or gone is a closed microphone: what was said until now is answered."""
+        if self._guest is not None:
+            self._guarded(self._guest.receive, Envelope(StartListen() if listen else StopListen()))
+
+    def _guarded(self, call: Callable[[T], None], argument: T) -> None:
+        """A fault ends this conversation and no other."""
+        try:
+            call(argument)
+        except Exception:  # whatever it is
+            logger.exception("job %s: the conversation failed", self._invitation.job_id)
+            if self._line is not None:
+                self._post.tell(self._line.identity, error_message("internal", "a fault of the server ended the session; connect again"))
+            self.leave("a fault")
+
+    # ------------------------------------------------------------------------------------------------------- messages
+
+    def _obeys(self, identity: str) -> bool:
+        participant = self._room.remote_participants.get(identity)
+        if participant is not None and is_operator(participant):
+            return True
+        if self._linked is not None:
+            return identity == self._linked
+        return participant is not None and participant is self._choose()
+
+    def _deliver(self, envelope: Envelope[Any]) -> None:
+        message = envelope.message
+        if self._guest is None:
+            if isinstance(message, ClientHello):
+                self._hello = message
+                self._news.set()
+            elif len(self._early) < MAX_EARLY:
+                self._early.append(envelope)
+            return
+        if isinstance(message, ClientHello):
+            self._introduced_again(message)
+        self._guarded(self._guest.receive, envelope)
+
+    def _introduced_again(self, hello: ClientHello) -> None:
+        """A client that was reloaded, or whose hello came late. Its language counts; its persona does when it is the one that talks."""
+        assert self._guest is not None
+        assert self._line is not None
+        if hello.language is not None:
+            self._guarded(self._guest.receive, Envelope(Settings(language=hello.language)))
+        if hello.persona is None or hello.persona == self._persona:
+            return
+        known = self._config.personas
+        if hello.persona not in known:
+            error = error_message("unknown_persona", str(UnknownPersona(hello.persona, list(known))))
+        else:
+            error = error_message(
+                "bad_message", f"hello.persona: {self._persona} is talking already; name another in the dispatch metadata"
+            )
+        self._post.tell(self._line.identity, error)
+
+    def _overflow(self) -> None:
+        logger.warning("job %s: too many messages are waiting to be sent; the conversation ends", self._invitation.job_id)
+        self.leave("the client reads too slowly")
+
+    # ------------------------------------------------------------------------------------------------------- participants
+
+    def _participant_connected(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._linked and self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+            logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
+        self._news.set()
+
+    def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._linked and self._grace is None:
+            self._grace = asyncio.get_running_loop().call_later(self._grace_seconds, self._gone)
+        self._news.set()
+
+    def _participant_changed(self, *_: object) -> None:
+        self._news.set()
+
+    def _gone(self) -> None:
+        self._left = True
+        self._news.set()
+
+    # ------------------------------------------------------------------------------------------------------- connection
+
+    def _reconnecting(self) -> None:
+        logger.info("job %s: the connection to %s is being restored", self._invitation.job_id, self._invitation.url)
+
+    def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        self.leave(f"the room is over ({rtc.DisconnectReason.Name(reason).lower()})")

@@ -1,0 +1,279 @@
+"""The worker: one process, registered with livekit-server, whose agents join rooms. Many rooms share one event loop and one set of engines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+from livekit.protocol import agent as proto
+
+from agent.aio import LoopWatch, Tasks
+from agent.config import Config, ConfigError
+from agent.conversation.host import Busy, ConversationHost, NotReady, Place
+from agent.conversation.parts import Engines
+from agent.metrics import Metrics
+from agent.models.progress import Observer
+from agent.transports import livekit_room
+from agent.transports.livekit_address import Refused
+from agent.transports.livekit_agency import Acceptance, Load
+from agent.transports.livekit_dispatch import Invitation, parse_dispatch
+from agent.transports.livekit_registration import Registration
+from agent.transports.livekit_room import Attendance
+from agent.worker_health import HealthServer, health_app
+
+logger = logging.getLogger("visavis.worker")
+
+DRAIN_SECONDS: Final = 60.0
+"""How long conversations may go on after SIGTERM."""
+LEAVE_SECONDS: Final = 10.0
+
+
+class WorkerEngines(Engines, Protocol):
+    """Engines that are prepared (fetched, loaded, warmed) by the worker."""
+
+    @property
+    def progress(self) -> dict[str, Any] | None: ...
+
+    async def prepare(self, observer: Observer) -> None: ...
+
+
+class Host(livekit_room.Host, Protocol):
+    """What the worker needs of `agent.conversation.host.ConversationHost`."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def capacity(self) -> int: ...
+
+
+class Attendants:
+    """The agents of this process: implements `livekit_agency.Agency`."""
+
+    def __init__(self, host: Host, config: Config, *, grace_seconds: float = livekit_room.GRACE_SECONDS) -> None:
+        self._host = host
+        self._config = config
+        self._grace_seconds = grace_seconds
+        self._tasks = Tasks("rooms")
+        self._promised: dict[str, Place] = {}
+        self._attendances: dict[str, Attendance] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = False
+        self.registration: Registration | None = None
+        """Told how jobs go, once there is one."""
+
+    # ------------------------------------------------------------------------------------------------------- livekit-server's wishes
+
+    def offer(self, job: proto.Job) -> Acceptance | None:
+        if self.draining:
+            return None
+        try:
+            self._promised[job.id] = self._host.reserve()
+        except (Busy, NotReady) as error:
+            logger.info("room %s gets no agent here: %s", job.room.name, error)
+            return None
+        attributes = {"lk.agent.name": self._config.agent_name, "lk.agent.state": "initializing"}
+        return Acceptance(f"agent-{job.id}", self._name(job.metadata), attributes)
+
+    def _name(self, metadata: str) -> str:
+        try:
+            persona = parse_dispatch(metadata).persona
+        except ValueError:
+            persona = None
+        personas = self._config.personas
+        return personas.get(persona or "default", personas["default"]).name
+
+    def assign(self, job: proto.Job, url: str, token: str) -> None:
+        place = self._promised.pop(job.id)
+        invitation = Invitation(job.id, url, token, job.metadata, job.participant.identity)
+        self._idle.clear()
+        try:
+            attendance = self._attendances[job.id] = Attendance(self._host, self._config, invitation, grace_seconds=self._grace_seconds)
+            self._tasks.start(self._attend(job.id, attendance, place), job.id)
+        except BaseException:
+            place.release()
+            self._ended(job.id)
+            raise
+
+    def withdraw(self, job_id: str) -> None:
+        place = self._promised.pop(job_id, None)
+        if place is not None:
+            logger.info("job %s was promised and not assigned", job_id)
+            place.release()
+
+    def terminate(self, job_id: str) -> None:
+        if (attendance := self._attendances.get(job_id)) is not None:
+            attendance.leave("livekit-server has ended the job")
+
+    def load(self) -> Load:
+        return Load(self._host.count, self._host.capacity, len(self._attendances), self.draining)
+
+    def jobs(self) -> list[str]:
+        return list(self._attendances)
+
+    # ------------------------------------------------------------------------------------------------------- the jobs
+
+    async def _attend(self, job_id: str, attendance: Attendance, place: Place) -> None:
+        def report(problem: str) -> None:
+            if self.registration is not None:
+                status = proto.JobStatus.JS_FAILED if problem else proto.JobStatus.JS_SUCCESS
+                self.registration.update_job(job_id, status, problem[:500])
+
+        try:
+            await attendance.run(place, report)
+        finally:
+            self._ended(job_id)
+
+    def _ended(self, job_id: str) -> None:
+        self._attendances.pop(job_id, None)
+        if not self._attendances:
+            self._idle.set()
+        if self.registration is not None:
+            self.registration.changed()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more jobs, and wait until the conversations have ended, but no longer than `seconds`."""
+        self.draining = True
+        if self.registration is not None:
+            self.registration.changed()
+        for attendance in self._attendances.values():
+            attendance.retire()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+
+    async def aclose(self) -> None:
+        """Leave all rooms."""
+        self.draining = True
+        for attendance in list(self._attendances.values()):
+            attendance.leave("the worker shuts down")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._idle.wait()
+        await self._tasks.aclose()
+        for job_id in list(self._promised):
+            self.withdraw(job_id)
+
+
+class Stop:
+    """Asked for by SIGTERM (`drain`: conversations may end in peace) and SIGINT; a second signal hurries the first."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+
+    def drain(self) -> None:
+        """Stop when the conversations have ended; when asked a second time, now."""
+        if self.asked.is_set():
+            self.at_once.set()
+        self.asked.set()
+
+    def now(self) -> None:
+        self.asked.set()
+        self.at_once.set()
+
+
+@contextlib.contextmanager
+def signals(stop: Stop) -> Iterator[None]:
+    """SIGTERM drains, SIGINT stops."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.drain)
+    loop.add_signal_handler(signal.SIGINT, stop.now)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def run_worker(
+    config: Config,
+    engines: WorkerEngines,
+    *,
+    stop: Stop | None = None,
+    observer: Observer = lambda reading: None,
+    on_health: Callable[[str], None] = lambda url: None,
+    on_ready: Callable[[], None] = lambda: None,
+    drain_seconds: float = DRAIN_SECONDS,
+    grace_seconds: float = livekit_room.GRACE_SECONDS,
+) -> None:
+    """Serve until a signal comes, or `stop` is asked for. Registers when the engines are warm; `on_ready` follows the first registration.
+
+    `on_health` is told the address of /healthz, /readyz and /metrics. Raises `ConfigError` for what cannot be served, keys that livekit-server refuses
+    included, and `ModelError` when the models cannot be had.
+    """
+    if not config.livekit.url:
+        raise ConfigError("LIVEKIT_URL (livekit.url) is not set: the worker needs a livekit-server")
+    key, secret = config.livekit.api_key, config.livekit.api_secret.get_secret_value()
+    if not key or not secret:
+        raise ConfigError("LIVEKIT_API_KEY and LIVEKIT_API_SECRET must both be set: the worker registers with them")
+    metrics, watch = Metrics(), LoopWatch()
+    host = ConversationHost(config, engines, metrics.event)
+    attendants = Attendants(host, config, grace_seconds=grace_seconds)
+    try:
+        registration = Registration(config.livekit.url, key, secret, config.agent_name, attendants, on_ready)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    attendants.registration = registration
+    metrics.watch_sessions(lambda: host.count, lambda: host.capacity)
+    metrics.watch_loop(watch)
+
+    def missing() -> list[str]:
+        lacks = host.missing()
+        if registration.problem is not None:
+            lacks.append(registration.problem)
+        if attendants.draining:
+            lacks.append("it is shutting down")
+        elif host.count >= host.capacity:
+            lacks.append(f"a free place: all {host.capacity} are taken")
+        return lacks
+
+    health = HealthServer(health_app(missing, lambda: engines.progress, metrics.registry), config.worker.host, config.worker.port)
+    stop = stop or Stop()
+    failures: list[BaseException] = []
+
+    def failed(error: BaseException) -> None:
+        failures.append(error)
+        stop.now()
+
+    async def serve() -> None:
+        await engines.prepare(observer)
+        try:
+            await registration.run()
+        except Refused as refused:
+            raise ConfigError(str(refused)) from None
+
+    tasks = Tasks("worker", failed)
+    tasks.start(health.run_until_stopped(), "health")
+    on_health(f"http://{config.worker.host}:{health.port}")
+    watch.start()
+    with signals(stop):
+        try:
+            tasks.start(serve(), "serve")
+            await stop.asked.wait()
+            if not stop.at_once.is_set():
+                logger.info("draining: no more calls; conversations may go on for %g s", drain_seconds)
+                await _first_of(attendants.drain(drain_seconds), stop.at_once.wait())
+        finally:
+            watch.stop()
+            await attendants.aclose()
+            await host.aclose()
+            health.should_exit = True
+            await tasks.aclose()
+    if failures:
+        raise failures[0]
+
+
+async def _first_of(*works: Any) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
