@@ -69,7 +69,7 @@ def list_models(context: typer.Context) -> None:
 def fetch(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAMES]...", help="Models; none: those of the set.")] = None,
-    choice: Annotated[Choice, typer.Option("--set", help="auto: by free memory and disk.")] = Choice.auto,
+    choice: Annotated[Choice, typer.Option("--set", envvar="MODELS", help="auto: by free memory and disk.")] = Choice.auto,
     language: Annotated[list[Language] | None, typer.Option(help="Only what these need; may be repeated.")] = None,
 ) -> None:
     """Bring models into the cache; goes on where an earlier run ended."""

@@ -9,8 +9,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from agent.models.cli import app
+from agent.models import cli
+from agent.models.cli import Choice, app
+from agent.models.errors import ModelError
+from agent.models.manifest import SetName
 from agent.models.progress import FetchProgress
+from agent.models.store import ModelStore
 from agent.models.terminal import TerminalProgress
 from tests.models.registry_server import RegistryServer, noise, sha256
 
@@ -70,6 +74,20 @@ def test_fetch_path_and_verify(settings: Path, tmp_path: Path) -> None:
     assert "silero-vad: good" in verified.stdout
     assert "whisper-base: not here" in verified.stdout
     assert run(settings, "verify", "whisper-base").exit_code == 1
+
+
+@pytest.mark.parametrize(("models", "wanted"), [("lite", "lite"), ("", "auto"), (None, "auto"), ("huge", None)])
+def test_make_passes_the_set(settings: Path, monkeypatch: pytest.MonkeyPatch, models: str | None, wanted: str | None) -> None:
+    asked: list[str] = []
+
+    def stop(store: ModelStore, choice: Choice, console: Console) -> SetName:
+        asked.append(choice.value)
+        raise ModelError("far enough")
+
+    monkeypatch.setattr(cli, "_set", stop)
+    result = CliRunner().invoke(app, ["--config", str(settings), "fetch"], env={"MODELS": models})
+    assert asked == ([wanted] if wanted else [])
+    assert ("far enough" if wanted else "'huge' is not one of") in result.stderr
 
 
 def test_a_fetch_that_fails_says_why(settings: Path, server: RegistryServer) -> None:
