@@ -3,10 +3,6 @@
 PYTHON ?= python3
 SETUP := $(PYTHON) -m infra.setup
 
-# PORT=… is the configuration's http.port; MODELS=auto|lite|full says which models to fetch.
-ifdef PORT
-export VISAVIS__HTTP__PORT := $(PORT)
-endif
 export PORT MODELS
 
 .DEFAULT_GOAL := help

@@ -88,7 +88,7 @@ async def up(config: settings.Config, program: Path | None) -> int:
 def child_settings(port: int, worker_port: int) -> dict[str, str]:
     """What the worker and the token service are told beyond the person's own settings."""
     return {
-        "VISAVIS__HTTP__PORT": str(port),
+        "PORT": str(port),
         "VISAVIS__WORKER__PORT": str(worker_port),
         "VISAVIS__WORKER__URL": f"http://127.0.0.1:{worker_port}",
         "PYTHONUNBUFFERED": "1",
@@ -212,10 +212,16 @@ def what_is_missing(answer: str) -> str:
 
 
 def _teller(name: str) -> Callable[[str], None]:
-    return lambda line: print(f"{name:<7} | {line}", flush=True)
+    def tell(line: str) -> None:
+        if not line.startswith(("Page: ", "Ready: ")):  # those two are ours to say
+            print(f"{name:<7} | {line}", flush=True)
+
+    return tell
 
 
 def main() -> int:
+    if port := os.environ.get("PORT"):
+        os.environ["VISAVIS__HTTP__PORT"] = port
     try:
         config = settings.load()
     except settings.ConfigError as error:

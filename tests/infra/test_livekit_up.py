@@ -22,6 +22,7 @@ from tests.fixtures.aio import eventually
 PROGRAM = """#!{python}
 import http.server, os, signal, sys, threading
 name = sys.argv[1]
+print("Page: http://elsewhere")
 print(name, "finds", os.environ["LIVEKIT_URL"], os.environ["LIVEKIT_API_KEY"])
 signal.signal(signal.SIGTERM, lambda *_: (print(name, "ends", flush=True), os._exit(0)))
 {body}
@@ -36,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b'{{"ready": false, "missing": ["the model is being fetched"], "progress": null}}')
     def log_message(self, *_):
         pass
-port = int(os.environ["VISAVIS__HTTP__PORT" if name == "api" else "VISAVIS__WORKER__PORT"])
+port = int(os.environ["PORT" if name == "api" else "VISAVIS__WORKER__PORT"])
 http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
@@ -87,6 +88,7 @@ async def test_page_then_ready_then_everything_ends_in_order(
     said = "".join(printed) + capsys.readouterr().out
     assert said.index("worker ends") < said.index("api ends")
     assert f"finds {livekit_server.url} {livekit_server.keys.api_key}" in said
+    assert said.count("Page:") == 1
     assert livekit_server.keys.api_secret not in said
 
 
@@ -169,7 +171,7 @@ def test_the_address_for_people(address: Address, page: str) -> None:
 
 def test_worker_and_token_service_find_each_other() -> None:
     told = child_settings(8080, 8099)
-    assert told["VISAVIS__HTTP__PORT"] == "8080"
+    assert told["PORT"] == "8080"
     assert told["VISAVIS__WORKER__PORT"] == "8099"
     assert told["VISAVIS__WORKER__URL"] == "http://127.0.0.1:8099"
 
