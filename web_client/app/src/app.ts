@@ -90,7 +90,7 @@ export class App {
 
   private async start(microphone: boolean): Promise<Session | null> {
     if (this.model.phase === "connecting" || this.model.phase === "talking") return this.session;
-    this.run += 1;
+    const run = ++this.run;
     const attempt = new AbortController();
     this.attempt = attempt;
     const keep = this.model.problem?.key.startsWith("microphone_insecure") ? this.model.problem : null;
@@ -101,8 +101,11 @@ export class App {
         persona: this.model.persona,
         language: this.model.language,
         microphone,
-        onMicrophoneError: (error) => this.change({ problem: problemOfMicrophone(error, location.origin) }),
-        onConnection: (event) => this.onConnection(event),
+        onMicrophoneError: (error) => this.change({ problem: problemOfMicrophone(error, location.origin), hasMicrophone: false }),
+        // A session that was left may still have a last word; it is not about the new one.
+        onConnection: (event) => {
+          if (run === this.run) this.onConnection(event);
+        },
         signal: attempt.signal,
       });
       this.begin(session);

@@ -9,7 +9,6 @@ export interface Line {
   readonly text: string;
   readonly final: boolean;
   readonly interrupted: boolean;
-  readonly language: string | undefined;
 }
 
 export interface Heard {
@@ -20,7 +19,6 @@ export interface Heard {
   readonly text: string;
   readonly final: boolean;
   readonly interrupted?: boolean | undefined;
-  readonly language?: string | undefined;
 }
 
 /** A kiosk talks all day; older lines fall off. */
@@ -37,7 +35,6 @@ export function hear(lines: readonly Line[], heard: Heard, run = 0): readonly Li
   const line: Line = {
     key, who: heard.who, text, final: heard.final,
     interrupted: heard.interrupted ?? old?.interrupted ?? false,
-    language: heard.language ?? old?.language,
   };
   if (at >= 0) return lines.with(at, line);
   return [...lines, line].slice(-MOST_LINES);

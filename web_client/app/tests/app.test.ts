@@ -207,6 +207,15 @@ describe("the conversation", () => {
     expect(lines("agent")[0]!.textContent).toContain("<img");
   });
 
+  it("marks each line with the language it is written in", async () => {
+    const it = await begin();
+    it.emit("user_text", { id: "u1", text: "什么是 AI？", final: true, via: "voice" });
+    it.emit("agent_text", { id: "a1", gen: 1, text: "A machine that…", final: true });
+    await settle();
+    expect(lines("user")[0]!.querySelector("[lang]")!.getAttribute("lang")).toBe("zh-CN");
+    expect(lines("agent")[0]!.querySelector("[lang]")!.getAttribute("lang")).toBe("en");
+  });
+
   it("marks an answer that was cut", async () => {
     const it = await begin();
     it.emit("agent_text", { id: "a1", gen: 1, text: "The long sto", final: false });
@@ -318,6 +327,27 @@ describe("trouble", () => {
     expect(first.calls).toContain("close");
     expect(session().hasMicrophone).toBe(true);
     expect(shown("error")).toBe(false);
+  });
+
+  it("goes on in writing when the microphone is lost in the middle", async () => {
+    const it = await begin();
+    expect(get<HTMLButtonElement>("mute").disabled).toBe(false);
+    it.options.onMicrophoneError?.(new MicrophoneError("missing", "unplugged"));
+    await settle();
+    expect(get<HTMLButtonElement>("mute").disabled).toBe(true);
+    expect(get("error").textContent).toContain("No microphone was found");
+  });
+
+  it("does not take the last word of a left session for news of the next", async () => {
+    const first = await begin();
+    get("end").click();
+    await settle();
+    get("start").click();
+    await settle();
+    first.options.onConnection?.({ status: "closed", door: "peer" });
+    await settle();
+    expect(get("connection").dataset["status"]).toBe("connected");
+    expect(shown("end")).toBe(true);
   });
 
   it("clears a passing error with the next answer, and no other", async () => {

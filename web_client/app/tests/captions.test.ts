@@ -9,7 +9,7 @@ const texts = (lines: readonly Line[]): string[] => lines.map((line) => line.tex
 describe("captions", () => {
   it("replace a partial by the next text of the same utterance", () => {
     const lines = all(user("u1", "what"), user("u1", "what is"), user("u1", "What is it?", true));
-    expect(lines).toEqual([{ key: "0-user-u1", who: "user", text: "What is it?", final: true, interrupted: false, language: undefined }]);
+    expect(lines).toEqual([{ key: "0-user-u1", who: "user", text: "What is it?", final: true, interrupted: false }]);
   });
 
   it("keep both sides in the order in which they began", () => {

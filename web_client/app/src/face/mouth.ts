@@ -51,7 +51,7 @@ export function mouthPaths(shape: MouthShape, smile: number): MouthPaths {
   const bite = 4.5 + 0.2 * gap;
   const upperTeethEdge = top + bite * shape.upperTeeth + 2 * tuck;
   const lowerTeethEdge = bottom - 0.62 * bite * shape.lowerTeeth;
-  const tongueTop = bottom + 3 - (bottom - top) * (0.22 + 0.5 * shape.tongue);
+  const tongueTop = bottom + 3 - (bottom - top) * (0.15 + 0.62 * shape.tongue);
 
   return {
     lips: upperEdge + lowerEdge,

@@ -27,7 +27,6 @@ export function gradients(): SVGElement {
     linear("collar", -80, 210, 86, 270, [[0, "knit-light"], [0.55, "knit"], [1, "knit-dark"]]),
     linear("lips", 0, -12, 0, 22, [[0, "lip"], [1, "lip-light"]]),
     linear("mouth", 0, -10, 0, 30, [[0, "mouth"], [1, "mouth-deep"]]),
-    radial("tongue", 0.5, 0.1, 0.9, [[0, "tongue"], [1, "mouth"]]),
     radial("iris", 0.5, 0.42, 0.6, [[0, "iris-deep"], [0.45, "iris"], [1, "iris-deep"]]),
     radial("white", 0.45, 0.6, 0.7, [[0, "white"], [1, "white-shade"]]),
     radial("socket", 0.5, 0.5, 0.5, [[0, "skin-deep", 0.42], [0.6, "skin-deep", 0.16], [1, "skin-deep", 0]]),

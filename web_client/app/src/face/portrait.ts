@@ -140,7 +140,7 @@ export class Portrait {
       clip: pen("path"),
       upperTeeth: pen("path", { class: "teeth" }),
       lowerTeeth: pen("path", { class: "teeth teeth-lower" }),
-      tongue: pen("path", { fill: "url(#tongue)" }),
+      tongue: pen("path", { class: "tongue" }),
       seam: pen("path", { class: "seam" }),
       gloss: pen("path", { class: "gloss" }),
       under: pen("ellipse", { fill: "url(#socket)", rx: 24, ry: 8 }),

@@ -1,11 +1,14 @@
 import type { Line } from "../captions.ts";
-import { TAGS, type Translate } from "../i18n/index.ts";
+import { TAGS, type Locale, type Translate } from "../i18n/index.ts";
 import { nameOf, type Model } from "../model.ts";
 import { h, icon, setAttribute, setName, setText } from "./dom.ts";
 import type { Part } from "./screen.ts";
 
 /** Within this many pixels of the end the list follows what is said. */
 const NEAR_END = 48;
+
+/** Answers may be in another language than the page: readers choose a voice by it, and fonts the shapes of Chinese characters. */
+export const writtenIn = (text: string): Locale => (/\p{Script=Han}/u.test(text) ? "zh" : "en");
 
 interface Row {
   readonly element: HTMLElement;
@@ -78,7 +81,7 @@ export function history(): Part {
       setText(row.mark, line.interrupted ? `— ${t("interrupted")}` : "");
       setAttribute(row.element, "data-final", String(line.final));
       setAttribute(row.element, "data-interrupted", line.interrupted);
-      if (line.language === "en" || line.language === "zh") setAttribute(row.text, "lang", TAGS[line.language]);
+      setAttribute(row.text, "lang", TAGS[writtenIn(line.text)]);
       if (line.final && !announced.has(line.key)) {
         announced.add(line.key);
         announcer.replaceChildren(h("p", {}, t("said", { who, text: line.text })));
