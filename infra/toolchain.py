@@ -119,17 +119,16 @@ def _pinned_wheels(package: str) -> tuple[str, ...]:
 
 def _install_uv(folder: Path) -> None:
     partial = _fresh(folder)
-    if output([sys.executable, "-m", "pip", "--version"]):
-        pip = [sys.executable, "-m", "pip"]
-    else:
-        maker = folder.with_name("pip")
+    python, maker = sys.executable, folder.with_name("pip")
+    if not output([python, "-m", "pip", "--version"]):
         if not _make_venv(maker):
             raise Failure(_no_pip())
-        pip = [str(maker / "bin" / "python"), "-m", "pip"]
-    # pip spells the option --only-binary, too; --target keeps away from a Python that the system manages
+        python = str(maker / "bin" / "python")
+    # --target keeps away from a Python that the system manages
     arguments = ["install", "--disable-pip-version-check", "--no-warn-script-location", "--target", str(partial), *_pinned_wheels("uv")]
-    run([*pip, *arguments], what="installing uv", env={**mirrors.for_pip(os.environ), "PIP_ROOT_USER_ACTION": "ignore"})
+    run([python, "-m", "pip", *arguments], what="installing uv", env={**mirrors.for_pip(os.environ), "PIP_ROOT_USER_ACTION": "ignore"})
     partial.rename(folder)
+    shutil.rmtree(maker, ignore_errors=True)
 
 
 def _make_venv(folder: Path) -> bool:
