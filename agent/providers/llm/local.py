@@ -1,0 +1,61 @@
+"""`local.qwen`: a session's hold on the local language model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from livekit.agents import APIConnectionError, llm
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+from livekit.plugins import openai
+
+from agent.providers.llm.process import LanguageModelProcess
+from agent.providers.llm.window import fit
+
+ANSWER_TOKENS: Final = 160
+"""At most; answers are spoken, so they are short."""
+TEMPERATURE: Final = 0.3
+PROMPT_TOKENS: Final = 1_600
+"""A processor without a GPU reads some 60 tokens a second: more than this nobody wants to wait for, cached or not."""
+
+
+class LocalLLM(openai.LLM):
+    """One a session; the process behind it is shared."""
+
+    def __init__(self, process: LanguageModelProcess) -> None:
+        client = process.client
+        if client is None:
+            raise APIConnectionError("the language model is being started again; ask again in a moment", retryable=True)
+        super().__init__(
+            model="local", client=client, temperature=TEMPERATURE, max_completion_tokens=ANSWER_TOKENS, extra_body={"cache_prompt": True}
+        )
+        self._process = process
+
+    @property
+    def provider(self) -> str:
+        return "local"
+
+    def chat(  # type: ignore[override]  # what is not named here is passed on
+        self,
+        *,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool] | None = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+        **options: Any,
+    ) -> llm.LLMStream:
+        """Ask. The process may have been started again since the last question, which gave it another address."""
+        if (client := self._process.client) is not None:
+            self._client = client
+        return super().chat(chat_ctx=fit(chat_ctx, PROMPT_TOKENS), tools=tools, conn_options=conn_options, **options)
+
+
+async def prefill(process: LanguageModelProcess, messages: Sequence[tuple[str, str]]) -> float:
+    """Let the model read the beginning of a conversation, so that the first question need not wait for it. Returns the seconds that it took."""
+    client = process.client
+    if client is None:
+        return 0.0
+    started = time.monotonic()
+    prompt: list[Any] = [{"role": role, "content": text} for role, text in messages]
+    await client.chat.completions.create(model="local", messages=prompt, max_tokens=1, extra_body={"cache_prompt": True})
+    return time.monotonic() - started

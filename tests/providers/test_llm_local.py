@@ -1,0 +1,150 @@
+"""The local language model: its process, its window, and what happens when it dies or its question is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.agents import APIConnectionError, APIConnectOptions, llm
+
+from agent.models.errors import ModelError
+from agent.models.store import ModelStore
+from agent.providers.llm.local import LocalLLM, prefill
+from agent.providers.llm.process import LanguageModelProcess, ProcessFailed
+from agent.providers.llm.window import estimate, fit
+
+ONCE = APIConnectOptions(max_retry=0, timeout=60)
+
+
+def context(*turns: tuple[str, str]) -> llm.ChatContext:
+    made = llm.ChatContext.empty()
+    for role, text in turns:
+        made.add_message(role=role, content=text)  # type: ignore[arg-type]
+    return made
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max_size=400)), max_size=30),
+    st.text(max_size=100),
+    st.integers(400, 2_000),
+)
+def test_what_is_asked_fits_the_window_and_keeps_the_newest(turns: list[tuple[str, str]], system: str, budget: int) -> None:
+    asked = context(("system", system), *turns)
+    fitted = fit(asked, budget)
+    texts = [item.text_content or "" for item in fitted.items if item.type == "message"]
+    assert texts[0] == system
+    assert sum(estimate(text) for text in texts[1:-1]) <= budget
+    newest = [text for _, text in turns][len(turns) - (len(texts) - 1) :]
+    assert len(newest) == len(texts) - 1
+    for kept, original in zip(texts[1:], newest, strict=True):
+        assert kept == original or kept[:20] == original[:20]
+
+
+def test_a_huge_question_is_shortened_in_the_middle() -> None:
+    (item,) = fit(context(("user", "begin " + "x" * 100_000 + " end")), 500).items
+    assert item.type == "message"
+    text = item.text_content or ""
+    assert text.startswith("begin ")
+    assert text.endswith(" end")
+    assert estimate(text) <= 300
+
+
+@pytest.fixture(scope="module")
+def model() -> Path:
+    try:
+        return ModelStore().path("qwen2.5-coder-1.5b-instruct")
+    except ModelError as error:
+        pytest.skip(f"the language model is not installed: {error}")
+
+
+@pytest.fixture
+async def process(model: Path) -> AsyncIterator[LanguageModelProcess]:
+    process = LanguageModelProcess(model, threads=2)
+    await process.start()
+    yield process
+    pid = process.pid
+    await process.aclose()
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+async def answer(engine: LocalLLM, question: str, stop_after: int = 10**6) -> str:
+    said = ""
+    async with engine.chat(chat_ctx=context(("system", "Answer in one short sentence."), ("user", question)), conn_options=ONCE) as stream:
+        count = 0
+        async for chunk in stream:
+            if chunk.delta and chunk.delta.content:
+                said += chunk.delta.content
+                count += 1
+                if count >= stop_after:
+                    break
+    return said
+
+
+@pytest.mark.models
+async def test_it_answers_stops_and_survives_its_own_death(process: LanguageModelProcess) -> None:
+    await prefill(process, [("system", "Answer in one short sentence."), ("user", "Hello")])
+    engine = LocalLLM(process)
+    assert "Paris" in await answer(engine, "What is the capital of France?")
+    assert "北京" in await answer(engine, "中国的首都是哪里？")
+
+    await answer(engine, "Count slowly from one to five hundred, in words.", stop_after=3)
+    await _until_idle(process)
+
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(APIConnectionError):
+        await answer(engine, "Count from one to fifty.")
+    async with asyncio.timeout(120):
+        while process.starts < 2 or process.client is None:  # noqa: ASYNC110 - another process must start
+            await asyncio.sleep(0.05)
+    assert "Rome" in await answer(engine, "What is the capital of Italy?")
+
+
+async def _until_idle(process: LanguageModelProcess) -> None:
+    """A cancelled request stops computing: within two seconds the process uses less than a tenth of a core."""
+    watched = psutil.Process(process.pid)
+    async with asyncio.timeout(2):
+        while True:
+            before = sum(watched.cpu_times()[:2])
+            await asyncio.sleep(0.2)
+            if sum(watched.cpu_times()[:2]) - before < 0.02:
+                return
+
+
+async def test_a_corrupt_model_is_an_error_that_says_so(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(1000))
+    process = LanguageModelProcess(broken, threads=1)
+    with pytest.raises(ProcessFailed, match="did not start"):
+        await process.start()
+    await process.aclose()
+
+
+async def test_the_child_ends_with_its_parent(model: Path) -> None:
+    code = f"""
+import asyncio, os
+from pathlib import Path
+from agent.providers.llm.process import LanguageModelProcess
+async def main():
+    process = LanguageModelProcess(Path({str(model)!r}), 1)
+    await process.start()
+    print(process.pid, flush=True)
+    os._exit(1)
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    async with asyncio.timeout(120):
+        child = int(await parent.stdout.readline())
+        await parent.wait()
+        while psutil.pid_exists(child):  # noqa: ASYNC110 - another process must end
+            await asyncio.sleep(0.05)
