@@ -53,6 +53,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if hasattr(transport, "max_size"):
             transport.max_size = READ_BYTES
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # it was refused; uvicorn would log that it never came to an end
+
     async def run_asgi(self) -> None:
         await super().run_asgi()
         self.loop.call_later(ABORT_SECONDS, self.transport.abort)

@@ -58,7 +58,7 @@ class EchoGuest:
         self.reason: str | None = None
         self.gen = 0
         self.changed = asyncio.Event()
-        self._echo = echo
+        self.echo = echo
         self._on_end = on_end
         self._seq = 0
         self.timeline = Timeline()
@@ -77,7 +77,7 @@ class EchoGuest:
     def hear(self, pcm: bytes) -> None:
         self.heard += pcm
         self.changed.set()
-        if self._echo:
+        if self.echo:
             self.say(np.repeat(np.frombuffer(pcm, "<i2"), 3))
 
     def say(self, pcm: Pcm) -> None:
