@@ -38,12 +38,19 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
+    quiet: bool = False,
     hint: str = "",
 ) -> None:
-    """Run `command` with its output shown, `stdin` as its input. Raises `Failure` when it cannot be started or ends with an error."""
+    """Run `command` with its output shown (errors alone when `quiet`), `stdin` as its input. Raises `Failure` when it cannot be started or ends with an error."""
     try:
-        given = None if stdin is None else stdin.encode()
-        status = subprocess.run([str(part) for part in command], cwd=cwd, env=env, input=given, check=False).returncode
+        status = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=env,
+            input=None if stdin is None else stdin.encode(),
+            stdout=subprocess.DEVNULL if quiet else None,
+            check=False,
+        ).returncode
     except OSError as error:
         raise Failure(f"{what} failed: {command[0]} cannot be started ({error.strerror})") from None
     if status != 0:

@@ -156,5 +156,5 @@ def apt_install(*packages: str) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     options = ["-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
     with step(f"installing {', '.join(packages)} with apt"):
-        run(["apt-get", *options, "update"], what="apt-get update", env=env)
-        run(["apt-get", *options, "install", "-y", "--no-install-recommends", *packages], what="apt-get install", env=env)
+        run(["apt-get", *options, "update"], what="apt-get update", env=env, quiet=True)
+        run(["apt-get", *options, "install", "-y", "--no-install-recommends", *packages], what="apt-get install", env=env, quiet=True)
