@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import httpx
 import openai
 
 from agent.aio import Tasks
@@ -31,6 +30,8 @@ SLOTS: Final = 2
 BATCH_TOKENS: Final = 64
 """A prompt is read in batches of this size; an abort takes effect after one."""
 START_SECONDS: Final = 180.0
+ANSWER_SECONDS: Final = 60.0
+"""Between two tokens, the first one included."""
 STOP_SECONDS: Final = 3.0
 MAX_BACKOFF_SECONDS: Final = 30.0
 _ROOT: Final = Path(__file__).resolve().parents[3]
@@ -93,11 +94,9 @@ class LanguageModelProcess:
             raise ProcessFailed(
                 f"the language model's process did not start: {' | '.join(self._words[-5:]) or 'it said nothing'}"
             ) from None
-        timeout = httpx.Timeout(connect=2.0, read=30.0, write=5.0, pool=5.0)
-        transport = httpx.AsyncClient(
-            timeout=timeout, trust_env=False, limits=httpx.Limits(max_connections=64, max_keepalive_connections=0)
-        )
-        self._client = openai.AsyncClient(api_key=self._key, base_url=f"{url}/v1", max_retries=0, http_client=transport)
+        transport = openai.DefaultAsyncHttpxClient(trust_env=False)
+        timeout = openai.Timeout(connect=2.0, read=ANSWER_SECONDS, write=5.0, pool=5.0)
+        self._client = openai.AsyncClient(api_key=self._key, base_url=f"{url}/v1", max_retries=0, timeout=timeout, http_client=transport)
 
     async def _listen_to(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
