@@ -10,12 +10,13 @@ from livekit.agents import Agent, llm, tts
 from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import ModelSettings
 
+from agent.config import Persona
 from agent.conversation.output import current_speech
-from agent.conversation.script import Script, Scripts
+from agent.conversation.script import Scripts
 from agent.dialogue.chunker import Chunker
 from agent.dialogue.language import script_language
 from agent.dialogue.persona import chat_prefix
-from agent.dialogue.speakable import Speakable
+from agent.dialogue.speakable import SpeakableStream
 from agent.protocol.messages import RATE, Language, LanguageChoice
 
 HISTORY_ITEMS: Final = 24
@@ -37,7 +38,7 @@ class Topic(Protocol):
 class Speaker(Agent):
     """Persona, memory and page context in; chunks of speech out."""
 
-    def __init__(self, topic: Topic, persona: Any, scripts: Scripts) -> None:
+    def __init__(self, topic: Topic, persona: Persona, scripts: Scripts) -> None:
         super().__init__(instructions="")
         self._topic = topic
         self._persona = persona
@@ -82,8 +83,9 @@ class Speaker(Agent):
         samples = 0.0
         try:
             async for raw, spoken in pieces:
-                script.write(round(samples), raw)
-                if not spoken:
+                if raw:
+                    script.write(round(samples), raw)
+                if not spoken.strip():
                     continue
                 async for frame in self._synthesize(voice, spoken):
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
@@ -98,19 +100,18 @@ class Speaker(Agent):
 
     async def _pieces(self, text: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str], None]:
         """Chunks of the text as it is shown and as it is spoken."""
-        chunker, speakable = Chunker(), Speakable()
+        language = self._topic.language
+        chunker, speakable = Chunker(), SpeakableStream("zh" if language == "zh" else "en")
         async for delta in text:
             for chunk in chunker.feed(delta):
                 yield chunk, speakable.feed(chunk)
-        rest = chunker.flush()
-        for i, chunk in enumerate(rest):
-            yield chunk, speakable.feed(chunk) + (speakable.flush() if i == len(rest) - 1 else "")
+        for chunk in chunker.flush():
+            yield chunk, speakable.feed(chunk)
+        if rest := speakable.flush():
+            yield "", rest
 
     async def _synthesize(self, voice: tts.TTS[Any], spoken: str) -> AsyncGenerator[rtc.AudioFrame, None]:
         options = self.session.conn_options.tts_conn_options
         async with voice.synthesize(spoken, conn_options=options) as stream:
             async for event in stream:
                 yield event.frame
-
-
-__all__ = ["Script", "Speaker", "Topic"]

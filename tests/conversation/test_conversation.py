@@ -137,7 +137,8 @@ async def test_a_spoken_question_is_answered_in_order(host: ConversationHost) ->
     sounding = [b for b in client.blocks if not b.blank]
     assert sounding[0].t <= start.message.t0 < sounding[0].t + BLOCK_SAMPLES
     assert {b.gen for b in sounding} == {1}
-    assert end.message.t_end - start.message.t0 == pytest.approx((9 * 0.25 + 0.2) * RATE, abs=BLOCK_SAMPLES)
+    assert end.message.t_end - start.message.t0 >= (9 * 0.25 + 0.2) * RATE - BLOCK_SAMPLES
+    assert sum(int(np.count_nonzero(b.pcm)) for b in sounding) == pytest.approx(9 * 0.25 * RATE, rel=0.01)
 
 
 async def test_envelopes_are_numbered_without_a_gap_and_the_clock_never_skips(host: ConversationHost) -> None:

@@ -1,0 +1,235 @@
+"""The engines that the configuration names: fetched, loaded and warmed once a process, handed to conversations as cheap wrappers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.config import Config, ConfigError, Persona
+from agent.conversation.ear import VoiceActivity
+from agent.conversation.parts import Parts
+from agent.dialogue.chunker import warm_up as warm_chunker
+from agent.dialogue.persona import chat_prefix
+from agent.models.progress import FetchProgress, Observer
+from agent.models.resources import choose
+from agent.models.store import ModelStore
+from agent.protocol.messages import Language
+from agent.providers.asr.local import LocalSTT, SpeechEngines
+from agent.providers.llm.local import LocalLLM, prefill
+from agent.providers.llm.process import LanguageModelProcess
+from agent.providers.local.kokoro_model import PREPARED
+from agent.providers.local.lane import Lane
+from agent.providers.registry import Kind, Registry
+from agent.providers.tts import hibari, kokoro
+from agent.providers.tts.local import LocalTTS, VoiceLane
+from agent.providers.vad.silero import SileroModel, SileroNetwork, SileroVAD
+
+Engine = TypeVar("Engine")
+
+BOTH: Final[tuple[Language, ...]] = ("en", "zh")
+MODELS: Final[Mapping[tuple[Kind, str], Mapping[Language, tuple[str, ...]]]] = {
+    ("vad", "local.silero"): {"en": ("silero-vad",), "zh": ("silero-vad",)},
+    ("stt", "local.auto"): {"en": ("moonshine-tiny-en",), "zh": ("whisper-base",)},
+    ("stt", "local.moonshine"): {"en": ("moonshine-tiny-en",)},
+    ("stt", "local.whisper"): {"en": ("whisper-base",), "zh": ("whisper-base",)},
+    ("tts", "local.auto"): {"zh": ("kokoro-82m", "kokoro-voices-zh")},
+    ("tts", "local.hibari"): {},
+    ("tts", "local.kokoro"): {"zh": ("kokoro-82m", "kokoro-voices-zh")},
+    ("llm", "local.qwen"): {"en": ("qwen2.5-coder-1.5b-instruct",), "zh": ("qwen2.5-coder-1.5b-instruct",)},
+}
+"""Model files that a local provider needs for each language."""
+
+
+class SileroDetector:
+    """Silero as the ear asks for it."""
+
+    def __init__(self, model: SileroModel) -> None:
+        self._network = SileroNetwork(model)
+
+    def probability(self, window: npt.NDArray[np.float32]) -> float:
+        self._network.window[:] = window
+        return self._network.probability()
+
+    def reset(self) -> None:
+        self._network.reset()
+
+
+class ConfiguredEngines:
+    """Implements `parts.Engines`. `models`: auto, lite (no language model) or full. Raises `ConfigError` for what cannot be provided."""
+
+    def __init__(self, config: Config, models: str = "auto", store: ModelStore | None = None) -> None:
+        self._config = config
+        self._store = store or ModelStore(overrides=config.models)
+        self._sessions = itertools.count(1)
+        self._silero: SileroModel | None = None
+        self._speech: SpeechEngines | None = None
+        self._voices: dict[Language, VoiceLane] = {}
+        self._model: LanguageModelProcess | None = None
+        self._missing: tuple[str, ...] = ("the models are being looked for",)
+        self._reading: FetchProgress | None = None
+        self._registry = Registry(
+            {
+                ("vad", "local.silero"): self._silero_detector,
+                ("vad", "local.silero.events"): lambda: SileroVAD(_need(self._silero)),
+                ("stt", "local.auto"): lambda: self._stt("auto"),
+                ("stt", "local.moonshine"): lambda: self._stt("en"),
+                ("stt", "local.whisper"): lambda: self._stt("zh"),
+                ("llm", "local.qwen"): lambda: LocalLLM(_need(self._model)),
+                ("tts", "local.auto"): lambda **args: self._tts("auto", **args),
+                ("tts", "local.hibari"): lambda **args: self._tts("en", **args),
+                ("tts", "local.kokoro"): lambda **args: self._tts("zh", **args),
+            }
+        )
+        kinds: tuple[Kind, ...] = ("vad", "stt", "llm", "tts")
+        self._specs = {kind: getattr(config.providers, kind) for kind in kinds}
+        for kind in kinds:
+            self._registry.check(kind, self._specs[kind])
+        self._local = {(kind, spec.use) for kind, specs in self._specs.items() for spec in specs if spec.use.startswith("local.")}
+        self._check_set(models)
+
+    def _check_set(self, models: str) -> None:
+        if models not in ("auto", "lite", "full"):
+            raise ConfigError(f"MODELS={models}: expected auto, lite or full")
+        if ("llm", "local.qwen") not in self._local:
+            return
+        chosen, reason = (models, "") if models != "auto" else _automatic(self._store)
+        if chosen == "lite":
+            raise ConfigError(
+                f"{reason + ': ' if reason else ''}the lite models hold no language model. Name one: VISAVIS__PROVIDERS__LLM="
+                '\'{"use": "openai", "args": {"base_url": "http://127.0.0.1:11434/v1", "model": "…", "api_key": "…"}}\' (Ollama, or any address that speaks '
+                "OpenAI's protocol), or set MODELS=full"
+            )
+
+    # ------------------------------------------------------------------------------------------------------- readiness
+
+    @property
+    def ready(self) -> bool:
+        return not self._missing
+
+    def missing(self) -> list[str]:
+        return list(self._missing)
+
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """The fetch, as `/api/info` tells it; None when nothing is being fetched."""
+        reading = self._reading
+        if self.ready:
+            return None
+        if reading is None or reading.phase in ("done", "checking"):
+            return {"phase": "loading", "done_bytes": 0, "total_bytes": 0, "eta_s": None}
+        return {"phase": reading.phase, "done_bytes": reading.done_bytes, "total_bytes": reading.total_bytes, "eta_s": reading.eta_s}
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """What the personas speak."""
+        chosen = {persona.language for persona in self._config.personas.values()}
+        return BOTH if "auto" in chosen or len(chosen) > 1 else tuple(sorted(chosen))  # type: ignore[arg-type]
+
+    async def prepare(self, observer: Observer = lambda reading: None) -> None:
+        """Fetch what is missing, load and warm everything. Raises `ModelError`, `ProcessFailed`."""
+        names = sorted({name for provider in self._local for language in self.languages for name in MODELS[provider].get(language, ())})
+
+        def observe(reading: FetchProgress) -> None:
+            self._reading = reading
+            observer(reading)
+
+        self._missing = ("the models are being fetched",)
+        await self._store.ensure_async(names, observe)
+        self._missing = ("the models are being loaded",)
+        await asyncio.gather(
+            self._load_silero(), self._load_speech(), self._load_voices(), self._load_model(), asyncio.to_thread(warm_chunker)
+        )
+        self._missing = ()
+
+    def _uses(self, kind: Kind) -> bool:
+        return any(known == kind for known, _ in self._local)
+
+    async def _load_silero(self) -> None:
+        if self._uses("vad"):
+            self._silero = await asyncio.to_thread(SileroModel, self._store.path("silero-vad"))
+
+    async def _load_speech(self) -> None:
+        if self._uses("stt"):
+            self._speech = SpeechEngines(self._store)
+            await self._speech.load(self.languages)
+
+    async def _load_voices(self) -> None:
+        wanted = {"local.hibari": ("en",), "local.kokoro": ("zh",), "local.auto": self.languages}
+        for language in sorted({language for kind, name in self._local if kind == "tts" for language in wanted[name]}):
+            lane = await self._english() if language == "en" else await self._chinese()
+            await lane.warm()
+            self._voices[lane.language] = lane
+
+    async def _english(self) -> VoiceLane:
+        return VoiceLane("en", hibari.HibariVoice, lane=Lane("hibari"), max_characters=hibari.MAX_CHARACTERS)
+
+    async def _chinese(self) -> VoiceLane:
+        graph = await self._store.derive_async(PREPARED)
+        voices = self._store.path("kokoro-voices-zh")
+        cache = self._store.root / "jieba"
+
+        def load() -> kokoro.KokoroVoice:
+            return kokoro.KokoroVoice(graph, voices, english=hibari.HibariVoice().phonemes, cache=cache, threads=2)
+
+        return VoiceLane("zh", load, lane=Lane("kokoro"), max_characters=kokoro.MAX_CHARACTERS)
+
+    async def _load_model(self) -> None:
+        if ("llm", "local.qwen") not in self._local:
+            return
+        threads = max(1, min(4, os.cpu_count() or 2))
+        self._model = LanguageModelProcess(self._store.path("qwen2.5-coder-1.5b-instruct"), threads)
+        await self._model.start()
+        persona = self._config.personas["default"]
+        for language in self.languages:
+            await prefill(self._model, [*chat_prefix(persona, language), ("user", "你好" if language == "zh" else "Hello")])
+
+    # ------------------------------------------------------------------------------------------------------- conversations
+
+    def build(self, persona: Persona) -> Parts:
+        """Fresh wrappers for one conversation."""
+        build = self._registry.build
+        specs = self._specs
+        voice_activity: VoiceActivity = build("vad", specs["vad"])
+        return Parts(vad=voice_activity, stt=build("stt", specs["stt"]), llm=build("llm", specs["llm"]), tts=self._voice(persona))
+
+    def _voice(self, persona: Persona) -> Any:
+        specs = self._specs["tts"]
+        if persona.voice:
+            specs = [
+                spec.model_copy(update={"args": {"voice": persona.voice, **spec.args}}) if spec.use.startswith("local.") else spec
+                for spec in specs
+            ]
+        return self._registry.build("tts", specs)
+
+    def _silero_detector(self) -> SileroDetector:
+        return SileroDetector(_need(self._silero))
+
+    def _stt(self, language: Any) -> LocalSTT:
+        return LocalSTT(_need(self._speech), f"stt-{next(self._sessions)}", language)
+
+    def _tts(self, choice: Literal["auto", "en", "zh"], **args: Any) -> LocalTTS:
+        lanes = self._voices if choice == "auto" else {choice: _need(self._voices.get(choice))}
+        return LocalTTS(f"local.{choice}", lanes, **args)
+
+    async def aclose(self) -> None:
+        """Free everything."""
+        for engine in (self._speech, self._model, *(voice.lane for voice in self._voices.values())):
+            if engine is not None:
+                await engine.aclose()
+
+
+def _need(engine: Engine | None) -> Engine:
+    if engine is None:
+        raise ConfigError("a conversation was begun before the models were ready")
+    return engine
+
+
+def _automatic(store: ModelStore) -> tuple[str, str]:
+    choice = choose(store)
+    return choice.set, choice.reason
