@@ -67,7 +67,8 @@ async def up(config: settings.Config, program: Path | None) -> int:
         children = [server] if server else []
         for name in ("api", "worker"):
             child = await Child.start(name, [VENV / "bin" / "visavis", name], env=env, cwd=ROOT, on_line=_teller(name))
-            stack.push_async_callback(child.stop)
+            # asked once, the worker would wait for its conversations to end
+            stack.push_async_callback(child.stop, insist_after_seconds=1, kill_after_seconds=15)
             children.append(child)
         ends = {asyncio.create_task(child.wait()): child for child in children}
         ready = asyncio.create_task(_tell_when_ready(address))
