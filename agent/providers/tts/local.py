@@ -1,0 +1,96 @@
+"""The local voices as livekit-agents' `tts.TTS`: `local.hibari`, `local.kokoro`, and `local.auto`, which takes the voice by the script of each piece.
+
+Engines are shared by the process and work in lanes; the objects here are cheap, one a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from livekit.agents import APIConnectionError, APIConnectOptions, APIStatusError, APITimeoutError, tts, utils
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
+
+from agent.models.errors import ModelError
+from agent.providers.local.lane import LaneClosed, LaneFull
+from agent.providers.tts.script import Language, Piece, runs, sentences
+from agent.providers.tts.speech import SAMPLE_RATE, Speech, silence
+from agent.providers.tts.voices import VoiceLane
+
+MAX_TEXT: Final = 8_000
+"""Characters of one request."""
+
+
+class LocalTTS(tts.TTS[str]):
+    """Speech from the local voices at 24 kHz mono, not streamed: one request is a clause or a few sentences.
+
+    `lanes` are the voices that may be used; `language` says which one takes text that is in no script, such as numbers. `voice` is a name of
+    the Chinese engine's (the English one has a single voice).
+    """
+
+    def __init__(self, name: str, lanes: Mapping[Language, VoiceLane], *, language: Language = "en", voice: str | None = None) -> None:
+        if not lanes:
+            raise ValueError("expected at least one voice")
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=SAMPLE_RATE, num_channels=1)
+        self._name = name
+        self._lanes = dict(lanes)
+        self._language = language
+        self._voice = voice
+
+    @property
+    def model(self) -> str:
+        return self._name
+
+    @property
+    def provider(self) -> str:
+        return "local"
+
+    def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> LocalSpeechStream:
+        return LocalSpeechStream(tts=self, input_text=text, conn_options=conn_options)
+
+    async def speak(self, text: str) -> AsyncIterator[Speech]:
+        """Say `text`, a sentence at a time, with the phonemes' times. Raises livekit-agents' `APIError`s."""
+        if len(text) > MAX_TEXT:
+            raise APIStatusError(f"{self._name}: expected at most {MAX_TEXT} characters at once, got {len(text)}", status_code=400)
+        said = False
+        for piece in self.plan(text):
+            lane = self._lanes[piece.language]
+            try:
+                yield await lane.speak(piece.text, key=id(self), voice=self._voice)
+            except LaneFull as error:
+                raise APIStatusError(str(error), status_code=429, retryable=False) from error
+            except LaneClosed as error:
+                raise APIConnectionError(str(error), retryable=False) from error
+            except ModelError as error:
+                raise APIConnectionError(f"{self._name}: {error}", retryable=False) from error
+            said = True
+        if not said:
+            yield silence(0.05)
+
+    def plan(self, text: str) -> list[Piece]:
+        """What is said by which voice, in order."""
+        only = next(iter(self._lanes)) if len(self._lanes) == 1 else None
+        pieces = []
+        for run in runs(text, fallback=self._language):
+            language = only or run.language
+            pieces += [Piece(language, part) for part in sentences(run.text, limit=self._lanes[language].max_characters)]
+        return pieces
+
+
+class LocalSpeechStream(tts.ChunkedStream):
+    """One request; the first sentence is given out while the next one is being made."""
+
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        voice = self._tts
+        assert isinstance(voice, LocalTTS)
+        output_emitter.initialize(
+            request_id=utils.shortuuid("local_tts_"), sample_rate=SAMPLE_RATE, num_channels=1, mime_type="audio/pcm", stream=False
+        )
+        try:
+            async with asyncio.timeout(max(self._conn_options.timeout, 1.0) + len(self._input_text)):
+                async for speech in voice.speak(self._input_text):
+                    output_emitter.push(speech.pcm.tobytes())
+        except TimeoutError as error:
+            raise APITimeoutError(f"{voice.model} took too long", retryable=False) from error
+        output_emitter.flush()

@@ -1,0 +1,103 @@
+"""What a voice gives back: samples, and which phoneme sounds when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE: Final = 24_000
+"""Of every local voice."""
+
+Samples = npt.NDArray[np.float32]
+Pcm = npt.NDArray[np.int16]
+
+_SILENCE: Final = 0.004
+"""−48 dB: what is quieter at either end is not part of the speech."""
+_LEAD_SECONDS: Final = 0.010
+_FADE_SECONDS: Final = 0.005
+_KNEE: Final = 0.8
+_TAIL_SECONDS: Final = {"clause": 0.12, "sentence": 0.25, "none": 0.06}
+
+
+class Phone(NamedTuple):
+    """A symbol of the voice's phoneme alphabet and the samples that it takes, end exclusive."""
+
+    symbol: str
+    start_sample: int
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """A piece of speech: mono int16 `pcm` at `sample_rate`, and its phonemes in order, within the samples and without overlap."""
+
+    pcm: Pcm
+    sample_rate: int
+    phones: tuple[Phone, ...]
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / self.sample_rate
+
+
+def finish(audio: Samples, phones: Sequence[Phone], text: str) -> Speech:
+    """Make a model's output into speech to send: silence trimmed, peaks bounded, phonemes moved along.
+
+    `audio` is float32 at 24 kHz, about −1 … 1; `text` is what was said: the pause after it follows its last punctuation mark.
+    """
+    start, end = _sounding(audio, _TAIL_SECONDS[_ending(text)])
+    kept = _limit(audio[start : min(end, len(audio))])
+    fade = min(len(kept), int(_FADE_SECONDS * SAMPLE_RATE))
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    kept[:fade] *= ramp
+    if fade:
+        kept[-fade:] *= ramp[::-1]
+    pcm = np.zeros(end - start, np.int16)
+    pcm[: len(kept)] = (kept * 32767).astype(np.int16)
+    moved = (Phone(p.symbol, _clamp(p.start_sample - start, len(pcm)), _clamp(p.end_sample - start, len(pcm))) for p in phones)
+    return Speech(pcm, SAMPLE_RATE, tuple(phone for phone in moved if phone.end_sample > phone.start_sample))
+
+
+def silence(seconds: float) -> Speech:
+    """For text without anything to say."""
+    return Speech(np.zeros(int(seconds * SAMPLE_RATE), np.int16), SAMPLE_RATE, ())
+
+
+def spread(symbols: Sequence[str], frames: Sequence[float] | npt.NDArray[np.number], samples: int) -> list[Phone]:
+    """Phones from durations in a model's own frames, scaled so that all frames make up `samples`."""
+    ends = np.cumsum(np.asarray(frames, np.float64))
+    scale = samples / ends[-1] if len(ends) and ends[-1] > 0 else 0.0
+    bounds = np.concatenate([[0], np.round(ends * scale)]).astype(int).tolist()
+    return [Phone(symbol, start, end) for symbol, start, end in zip(symbols, bounds[:-1], bounds[1:], strict=True)]
+
+
+def _sounding(audio: Samples, tail_seconds: float) -> tuple[int, int]:
+    """Where speech begins, a little early, and where it ends with its pause; the end may lie beyond the audio."""
+    loud = np.flatnonzero(np.abs(audio) > _SILENCE)
+    if not len(loud):
+        return 0, 0
+    return max(0, int(loud[0]) - int(_LEAD_SECONDS * SAMPLE_RATE)), int(loud[-1]) + 1 + int(tail_seconds * SAMPLE_RATE)
+
+
+def _limit(audio: Samples) -> Samples:
+    """Bend what is louder than the knee towards full scale, so that nothing clips: y = k + (1 − k)·tanh((|x| − k) / (1 − k))."""
+    level = np.abs(audio)
+    if not len(audio) or level.max() <= _KNEE:
+        return audio.copy()
+    bent = _KNEE + (1 - _KNEE) * np.tanh((level - _KNEE) / (1 - _KNEE))
+    return (np.sign(audio) * np.where(level > _KNEE, bent, level)).astype(np.float32)
+
+
+def _ending(text: str) -> str:
+    last = text.rstrip(" \n\"'”’)）」』》")[-1:]
+    if last in ".!?。！？…":
+        return "sentence"
+    return "clause" if last in ",;:，、；：—" else "none"
+
+
+def _clamp(sample: int, length: int) -> int:
+    return max(0, min(length, sample))
