@@ -56,9 +56,10 @@ export function history(): Part {
 
   const makeRow = (line: Line): Row => {
     const who = h("span", { class: "unseen" });
-    const text = h("span", { class: "line-text", dir: "auto" });
+    // Its text is the words and nothing else.
+    const text = h("span", { class: "line-text", dir: "auto", "data-testid": "line" });
     const mark = h("span", { class: "line-mark" });
-    const row = h("div", { class: `line line-${line.who}`, role: "listitem", "data-testid": "line", id: `line-${++counter}` }, who, text, " ", mark);
+    const row = h("div", { class: `line line-${line.who}`, role: "listitem", id: `line-${++counter}` }, who, text, " ", mark);
     row.style.order = String(counter);
     sides[line.who].append(row);
     return { element: row, who, text, mark };
@@ -79,8 +80,8 @@ export function history(): Part {
       setText(row.who, t("said", { who, text: "" }));
       setText(row.text, line.text);
       setText(row.mark, line.interrupted ? `— ${t("interrupted")}` : "");
-      setAttribute(row.element, "data-final", String(line.final));
-      setAttribute(row.element, "data-interrupted", line.interrupted);
+      setAttribute(row.text, "data-final", String(line.final));
+      setAttribute(row.text, "data-interrupted", line.interrupted);
       setAttribute(row.text, "lang", TAGS[writtenIn(line.text)]);
       if (line.final && !announced.has(line.key)) {
         announced.add(line.key);
