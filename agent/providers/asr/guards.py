@@ -1,0 +1,36 @@
+"""What keeps a recogniser from inventing words: it hears nothing in silence, and does not say the same thing for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Final
+
+from agent.providers.asr.pieces import Sound, loudness
+
+QUIET: Final = 0.001
+"""−60 dB of full scale: below what a microphone makes of the quietest speech."""
+_MIN_COPIES: Final = 3
+_MIN_REPEATED: Final = 12
+"""Tokens: “no, no, no, no” and “555 5555” are fine, a sentence said three times over is not."""
+_MAX_PERIOD: Final = 40
+
+
+def is_silent(pcm: Sound) -> bool:
+    """Whether no 10 ms of it is as loud as speech could be."""
+    return len(pcm) == 0 or float(loudness(pcm).max()) < QUIET
+
+
+def repeated(tokens: Sequence[Hashable]) -> int:
+    """How many tokens at the end only repeat what stands right before them; 0 when that is within what people say.
+
+    >>> repeated(list("ab" * 6))
+    10
+    """
+    for period in range(1, min(_MAX_PERIOD, len(tokens) // _MIN_COPIES) + 1):
+        same = 0
+        while same + period < len(tokens) and tokens[-1 - same] == tokens[-1 - same - period]:
+            same += 1
+        copies = same // period + 1
+        if copies >= _MIN_COPIES and copies * period >= _MIN_REPEATED:
+            return (copies - 1) * period
+    return 0
