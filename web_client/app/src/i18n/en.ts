@@ -52,8 +52,6 @@ export const en = {
   agent: "Answer",
   said: "{who}: {text}",
   conversation: "Conversation",
-  yourWords: "What you said",
-  agentWords: "What was answered",
   interrupted: "interrupted",
   sayHello: "Say hello, or write below.",
   writeHello: "Write below to begin.",

@@ -54,8 +54,6 @@ export const zh: Dictionary = {
   agent: "回答",
   said: "{who}：{text}",
   conversation: "对话",
-  yourWords: "你说的话",
-  agentWords: "得到的回答",
   interrupted: "被打断",
   sayHello: "打个招呼吧，或者在下面打字。",
   writeHello: "请在下面打字。",
