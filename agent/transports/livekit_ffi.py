@@ -182,8 +182,9 @@ class FrameReader:
 
     def _event(self, event: Any) -> None:
         # on a native thread
-        if not event.HasField("frame_received"):
+        if not event.HasField("frame_received"):  # the end, of the track or by our own hand; the native side has forgotten the handle
             self._switch.streams.pop(self._handle.handle, None)
+            self._handle.mark_consumed()
             return
         frame = event.frame_received.frame
         pcm = ctypes.string_at(frame.info.data_ptr, frame.info.samples_per_channel * 2)

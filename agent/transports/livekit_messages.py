@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class Disobeyed(ProtocolError):
 class Post:
     """The messages of one agent in one room. `send` goes to one participant; what comes is obeyed only where `obeys` says so.
 
-    `deliver` gets what was understood. A sender's mistakes are answered to that sender alone. `overflow` is called, once, when more is waiting than
+    `reachable` waits until a participant can be reached. `deliver` gets what was understood. A sender's mistakes are answered to that sender alone. `overflow` is called, once, when more is waiting than
     `send_queue`.
     """
 
@@ -51,6 +51,7 @@ class Post:
         room: rtc.Room,
         tasks: Tasks,
         *,
+        reachable: Callable[[str], Awaitable[None]],
         obeys: Callable[[str], bool],
         deliver: Callable[[Envelope[Any]], None],
         overflow: Callable[[], None],
@@ -59,6 +60,7 @@ class Post:
     ) -> None:
         self._room = room
         self._tasks = tasks
+        self._reachable = reachable
         self._obeys = obeys
         self._deliver = deliver
         self._overflow = overflow
@@ -111,6 +113,7 @@ class Post:
             to, envelope = await self._queue.get()
             try:
                 async with asyncio.timeout(SEND_SECONDS):
+                    await self._reachable(to)
                     await self._send(to, envelope)
             except (PublishDataError, rtc.StreamError, TimeoutError) as error:
                 logger.warning("room %s: a message to %s was not sent: %s", self._room.name, to, error or "it took too long")

@@ -32,7 +32,7 @@ logger = logging.getLogger("visavis.livekit")
 
 AGENT_PROTOCOL: Final = 1
 """The version of the worker protocol that is spoken here."""
-TARGET_LOAD: Final = 0.69
+FULL_LOAD: Final = 0.69
 """What a full worker reports. livekit-server prefers workers below its `agents.target_load` (0.7) and gives jobs to nobody at or above it, so that a worker
 which reported sessions over capacity as they are would get its last sessions never; that it is full is told by its status."""
 REPORT_SECONDS: Final = 2.5
@@ -191,7 +191,7 @@ class Registration:
             if load != reported or loop.time() - at >= REPORT_SECONDS:
                 reported, at = load, loop.time()
                 status = proto.WorkerStatus.WS_FULL if load.full else proto.WorkerStatus.WS_AVAILABLE
-                share = TARGET_LOAD * min(1.0, load.sessions / load.capacity)
+                share = FULL_LOAD * min(1.0, load.sessions / load.capacity)
                 update = proto.UpdateWorkerStatus(status=status, load=share, job_count=load.jobs, draining=load.draining)
                 self._send(proto.WorkerMessage(update_worker=update))
             try:

@@ -39,6 +39,8 @@ HELLO_SECONDS: Final = 0.5
 ACTIVE_SECONDS: Final = 5.0
 """How long a participant may take from joining until messages reach it."""
 LAST_WORD_SECONDS: Final = 1.0
+FAREWELL_SECONDS: Final = 2.0
+"""How long an agent that cannot talk stays: livekit-server collects changes of attributes, and forgets those of who has left."""
 MAX_EARLY: Final = 32
 """Messages that are kept for a conversation which is being opened."""
 ERROR_ATTRIBUTE: Final = "visavis.error"
@@ -105,6 +107,7 @@ class Attendance:
         self._post = Post(
             self._room,
             self._tasks,
+            reachable=self._reachable,
             obeys=self._obeys,
             deliver=self._deliver,
             overflow=self._overflow,
@@ -272,15 +275,20 @@ class Attendance:
 
     async def _introduction(self, identity: str, *, wait_for_hello: bool) -> None:
         """Until messages reach the participant, and a little longer for the hello of a client of ours."""
+        await self._reachable(identity)
         loop = asyncio.get_running_loop()
-        limit = loop.time() + ACTIVE_SECONDS
-        while (rest := limit - loop.time()) > 0 and not self._over and self._hello is None:
-            participant = self._room.remote_participants.get(identity)
-            if participant is not None and participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
-                break
-            await self._wait_for_news(rest)
         limit = loop.time() + (HELLO_SECONDS if wait_for_hello else 0.0)
         while (rest := limit - loop.time()) > 0 and not self._over and self._hello is None:
+            await self._wait_for_news(rest)
+
+    async def _reachable(self, identity: str) -> None:
+        """Wait until messages reach the participant we talk with: livekit-server drops them while it is still joining. Others are not waited for."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + ACTIVE_SECONDS
+        while identity == self._linked and not self._over and (rest := limit - loop.time()) > 0:
+            participant = self._room.remote_participants.get(identity)
+            if participant is None or participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
+                return
             await self._wait_for_news(rest)
 
     async def _refused(self, line: Line, error: ErrorMessage) -> Failed:
@@ -291,6 +299,12 @@ class Attendance:
                 await self._room.local_participant.set_attributes({ERROR_ATTRIBUTE: error.code})
         except TimeoutError:
             logger.debug("job %s: the attribute %s was not set", self._invitation.job_id, ERROR_ATTRIBUTE)
+        limit = asyncio.get_running_loop().time() + FAREWELL_SECONDS
+        while self._over is None and (rest := limit - asyncio.get_running_loop().time()) > 0:
+            await self._wait_for_news(rest)
+            if self._hello is not None:  # a client that did not know us yet when the error came
+                self._hello = None
+                self._post.tell(line.identity, error)
         return Failed(f"{error.code}: {error.message}")
 
     def _unlink(self) -> None:
