@@ -20,14 +20,16 @@ from agent.models.progress import FetchProgress, Observer
 from agent.models.resources import choose
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
-from agent.providers.asr.local import LocalSTT, SpeechEngines
+from agent.providers.asr.engines import SpeechEngines
+from agent.providers.asr.local import LocalSTT
 from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.local.kokoro_model import PREPARED
 from agent.providers.local.lane import Lane
 from agent.providers.registry import Kind, Registry
 from agent.providers.tts import hibari, kokoro
-from agent.providers.tts.local import LocalTTS, VoiceLane
+from agent.providers.tts.local import LocalTTS
+from agent.providers.tts.voices import VoiceLane
 from agent.providers.vad.silero import SileroModel, SileroNetwork, SileroVAD
 
 Engine = TypeVar("Engine")
@@ -44,6 +46,9 @@ MODELS: Final[Mapping[tuple[Kind, str], Mapping[Language, tuple[str, ...]]]] = {
     ("llm", "local.qwen"): {"en": ("qwen2.5-coder-1.5b-instruct",), "zh": ("qwen2.5-coder-1.5b-instruct",)},
 }
 """Model files that a local provider needs for each language."""
+RECOGNISED: Final[Mapping[str, tuple[Language, ...]]] = {"local.moonshine": ("en",), "local.whisper": ("zh",)}
+VOICES: Final[Mapping[str, tuple[Language, ...]]] = {"local.hibari": ("en",), "local.kokoro": ("zh",)}
+"""What a voice speaks, where it is not what the personas speak."""
 
 
 class SileroDetector:
@@ -156,28 +161,29 @@ class ConfiguredEngines:
 
     async def _load_speech(self) -> None:
         if self._uses("stt"):
-            self._speech = SpeechEngines(self._store)
-            await self._speech.load(self.languages)
+            self._speech = SpeechEngines(self._store.path)
+            names = {name for kind, name in self._local if kind == "stt"}
+            await self._speech.load({language for name in names for language in RECOGNISED.get(name, self.languages)})
 
     async def _load_voices(self) -> None:
-        wanted = {"local.hibari": ("en",), "local.kokoro": ("zh",), "local.auto": self.languages}
-        for language in sorted({language for kind, name in self._local if kind == "tts" for language in wanted[name]}):
-            lane = await self._english() if language == "en" else await self._chinese()
-            await lane.warm()
-            self._voices[lane.language] = lane
+        names = {name for kind, name in self._local if kind == "tts"}
+        for language in sorted({language for name in names for language in VOICES.get(name, self.languages)}):
+            voice = self._english_voice() if language == "en" else await self._chinese_voice()
+            self._voices[language] = voice
+            await voice.warm()
 
-    async def _english(self) -> VoiceLane:
-        return VoiceLane("en", hibari.HibariVoice, lane=Lane("hibari"), max_characters=hibari.MAX_CHARACTERS)
+    def _english_voice(self) -> VoiceLane:
+        return VoiceLane("en", hibari.HibariVoice, lane=Lane("English voice"), max_characters=hibari.MAX_CHARACTERS)
 
-    async def _chinese(self) -> VoiceLane:
+    async def _chinese_voice(self) -> VoiceLane:
         graph = await self._store.derive_async(PREPARED)
         voices = self._store.path("kokoro-voices-zh")
         cache = self._store.root / "jieba"
 
         def load() -> kokoro.KokoroVoice:
-            return kokoro.KokoroVoice(graph, voices, english=hibari.HibariVoice().phonemes, cache=cache, threads=2)
+            return kokoro.KokoroVoice(graph, voices, english=hibari.EnglishPhonemes(), cache=cache, threads=2)
 
-        return VoiceLane("zh", load, lane=Lane("kokoro"), max_characters=kokoro.MAX_CHARACTERS)
+        return VoiceLane("zh", load, lane=Lane("Chinese voice"), max_characters=kokoro.MAX_CHARACTERS)
 
     async def _load_model(self) -> None:
         if ("llm", "local.qwen") not in self._local:
@@ -214,8 +220,8 @@ class ConfiguredEngines:
         return LocalSTT(_need(self._speech), f"stt-{next(self._sessions)}", language)
 
     def _tts(self, choice: Literal["auto", "en", "zh"], **args: Any) -> LocalTTS:
-        lanes = self._voices if choice == "auto" else {choice: _need(self._voices.get(choice))}
-        return LocalTTS(f"local.{choice}", lanes, **args)
+        spoken = self.languages if choice == "auto" else (choice,)
+        return LocalTTS(f"local.{choice}", {language: _need(self._voices.get(language)) for language in spoken}, **args)
 
     async def aclose(self) -> None:
         """Free everything."""
