@@ -20,6 +20,7 @@ from aiortc import (
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtp import RtpPacket
 
+from agent.aio import Tasks
 from agent.config import Config, Ice
 from agent.conversation.host import Place
 from agent.conversation.ports import DoorKind
@@ -30,7 +31,7 @@ from agent.protocol.messages import RATE, ClientHello, Clock, ErrorMessage, Mess
 from agent.transports.opus import LOOKAHEAD
 from agent.transports.outbox import Numbering
 from agent.transports.visit import Arrivals, Host, Visit, error_message
-from agent.transports.webrtc_internals import gather_loopback, guard, sent_timestamp, tap
+from agent.transports.webrtc_internals import gather_loopback, guard, on_datagram, sent_timestamp, tap
 from agent.transports.webrtc_offer import BadOffer, Offer
 from agent.transports.webrtc_sound import MAX_SOURCES, AnswerTrack, MicrophonePackets
 
@@ -41,12 +42,12 @@ FAST_CHANNEL: Final = "visavis.fast"
 CONNECT_SECONDS: Final = 15.0
 """How long a place is kept for a client that was answered and has not connected."""
 ANSWER_SECONDS: Final = 5.0
+SILENT_SECONDS: Final = 10.0
+"""A client from which nothing at all comes for this long has vanished: browsers send checks every 2.5 to 6 s, whatever else they do."""
 CLOSE_SECONDS: Final = 1.0
 """How long a client may take to read its last words and go."""
 MAX_ARRIVALS: Final = 64
 MAX_CHANNELS: Final = 8
-MAX_INCOMING_BYTES: Final = 256 * 1024
-"""Bytes of messages that are not complete; the answer allows 64 KiB a message."""
 MAX_BUFFERED_BYTES: Final = 1024 * 1024
 """Bytes of messages that may wait for a client that does not read."""
 CLOCK_SAMPLES: Final = 600 * RATE
@@ -78,6 +79,8 @@ class Peer:
         self._greeted = False
         self._closing = False
         self._clock_t: int | None = None
+        self._heard_at = time.monotonic()
+        self._tasks = Tasks("peer", lambda error: self._leave("a fault of the server"))
 
     # ------------------------------------------------------------------------------------------------------- connecting
 
@@ -90,7 +93,8 @@ class Peer:
                 await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
                 assert connection.sctp is not None
                 gather_loopback(connection.sctp.transport.transport, loopback=loopback)
-                guard(connection.sctp, MAX_INCOMING_BYTES, self._too_much, self._garbage)
+                guard(connection.sctp, self._too_much, self._garbage)
+                on_datagram(connection.sctp.transport.transport, self._heard)
                 if receiver is not None:
                     tap(receiver, self._packet)
                 await connection.setLocalDescription(await connection.createAnswer())
@@ -113,6 +117,7 @@ class Peer:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._settled.wait()
+            self._tasks.start(self._watch(), "watch")
             visit = self._visit = Visit(host, self, place, identity, config.limits)
             self._microphone = MicrophonePackets(visit.hear)
             await visit.run(self._arrivals, self._microphone)
@@ -120,6 +125,7 @@ class Peer:
             logger.info("a client that was answered did not connect within %g s", CONNECT_SECONDS)
         finally:
             place.release()
+            await self._tasks.aclose()
             await self.shut()
 
     async def shut(self) -> None:
@@ -131,6 +137,15 @@ class Peer:
                 await self._connection.close()
         except TimeoutError:
             logger.warning("a peer connection did not close within %g s", ANSWER_SECONDS)
+
+    def _heard(self) -> None:
+        self._heard_at = time.monotonic()
+
+    async def _watch(self) -> None:
+        """Notice a client that has vanished without a word."""
+        while (silent := time.monotonic() - self._heard_at) < SILENT_SECONDS:  # noqa: ASYNC110 - a packet is no reason to wake
+            await asyncio.sleep(SILENT_SECONDS - silent)
+        self._leave(f"nothing came from it for {SILENT_SECONDS:g} s")
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState
@@ -185,9 +200,7 @@ class Peer:
 
     def _too_much(self) -> None:
         if not self._closing:
-            self.tell(
-                error_message("too_large", "a message may have 64 KiB in one piece; send a larger one in parts. The connection is closed")
-            )
+            self.tell(error_message("too_large", "a message may have 256 KiB in one piece, and 512 KiB in parts. The connection is closed"))
             self._leave("it sent a message without end")
 
     # ------------------------------------------------------------------------------------------------------- to the client

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aioice import Candidate
+from aioice.ice import StunProtocol
+from aioice.stun import Message
 from aiortc import RTCIceTransport, RTCRtpReceiver, RTCRtpSender, RTCSctpTransport
 from aiortc.rtp import RtpPacket
 
@@ -54,13 +56,47 @@ def sent_timestamp(sender: RTCRtpSender) -> int | None:
     return int(insides["_RTCRtpSender__rtp_timestamp"]) if insides["_RTCRtpSender__packet_count"] else None
 
 
-def guard(sctp: RTCSctpTransport, max_bytes: int, on_excess: Callable[[], None], on_garbage: Callable[[], None]) -> None:
-    """Bound what a peer can make aiortc keep of messages that are not complete, and let text that is not UTF-8 cost a word instead of the connection."""
+def on_datagram(transport: RTCIceTransport, heard: Callable[[], None]) -> None:
+    """Be told of each datagram of the peer, consent checks included. aioice itself notices after half a minute that nobody answers."""
+    connection = transport._connection
+    data_received, request_received = connection.data_received, connection.request_received
+
+    def data(data: bytes, component: int) -> None:
+        heard()
+        data_received(data, component)
+
+    def request(message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        heard()
+        request_received(message, addr, protocol)
+
+    connection.data_received = data  # type: ignore[method-assign]
+    connection.request_received = request  # type: ignore[method-assign]
+
+
+MAX_UNFINISHED_BYTES: Final = 512 * 1024
+MAX_UNFINISHED_CHUNKS: Final = 1_024
+MAX_STREAMS: Final = 16
+
+
+def guard(sctp: RTCSctpTransport, on_excess: Callable[[], None], on_garbage: Callable[[], None]) -> None:
+    """Bound what a peer can make aiortc keep, and search again for each packet, of messages that are not complete: `on_excess` is to end the connection.
+
+    And let text that is not UTF-8 cost a word (`on_garbage`) instead of the connection.
+    """
     window = sctp._advertised_rwnd
     receive_chunk, receive = sctp._receive_data_chunk, sctp._data_channel_receive
 
+    def too_much() -> bool:
+        streams = sctp._inbound_streams
+        return (
+            window - sctp._advertised_rwnd > MAX_UNFINISHED_BYTES
+            or len(streams) > MAX_STREAMS
+            or len(sctp._sack_misordered) > MAX_UNFINISHED_CHUNKS
+            or sum(len(stream.reassembly) for stream in streams.values()) > MAX_UNFINISHED_CHUNKS
+        )
+
     async def bounded(chunk: Any) -> None:
-        if window - sctp._advertised_rwnd > max_bytes:
+        if too_much():
             on_excess()
         else:
             await receive_chunk(chunk)

@@ -89,6 +89,13 @@ class EchoGuest:
         self.timeline.append(self._segment, pcm)
         self._pump.wake()
 
+    def finish(self) -> None:
+        """What was said is complete; say nothing more by oneself."""
+        self.echo = False
+        if self._segment is not None:
+            self.timeline.close(self._segment)
+            self._segment = None
+
     def receive(self, envelope: Envelope[Any]) -> None:
         self.received.append(envelope)
         self.changed.set()
@@ -218,7 +225,8 @@ def find(pattern: Pcm, recording: Pcm) -> tuple[int, float]:
     x, y = pattern.astype(float), recording.astype(float)
     n = len(x) + len(y)
     products = np.fft.irfft(np.fft.rfft(y, n) * np.conj(np.fft.rfft(x, n)), n)[: len(y) - len(x) + 1]
-    energy = np.convolve(y * y, np.ones(len(x)), "valid")
+    sums = np.concatenate(([0.0], np.cumsum(y * y)))
+    energy = sums[len(x) :] - sums[: -len(x)]
     fit = products / np.sqrt(np.maximum(energy, 1) * np.dot(x, x))
     at = int(np.argmax(fit))
     return at, float(fit[at])

@@ -408,33 +408,34 @@ async def test_what_is_said_comes_back_and_the_clock_tells_its_sample(host: Echo
     browser = await connect()
     (guest,) = host.guests
     clock = await browser.until(Clock)
-    await guest.until(lambda: len(guest.heard) > 16_000)
+    await guest.until(lambda: len(guest.heard) > 8_000)
     sweep = chirp(0.4, 48_000)
     browser.microphone.say(sweep)
-    heard_before = len(guest.heard)
-    await guest.until(lambda: len(guest.heard) > heard_before + 2 * 16_000 * 1.2)
-    _, fit = find(chirp(0.4, 16_000), np.frombuffer(bytes(guest.heard), "<i2"))
-    assert fit > 0.95
-    await browser.listen(lambda: len(browser.packets) > 10 and find(sweep, browser.heard())[1] > 0.9)
-    place, fit = find(sweep, browser.heard())
-    assert fit > 0.9
-    assert browser.microphone.said_at is not None
-    print(f"\nfirst echo {1e3 * (browser.packets[place // 960][2] - browser.microphone.said_at):.1f} ms after it was said")
-    # What the engine put at media sample t is heard at the RTP time that the clock tells.
-    guest.echo = False
-    first = len(browser.packets)
-    await browser.listen(lambda: guest.timeline.waiting == 0 and len(browser.packets) > first)
+    heard, received = len(guest.heard), len(browser.packets)
+    await guest.until(lambda: len(guest.heard) > heard + 2 * 16_000 * 0.8)
+    await browser.listen(lambda: len(browser.packets) > received + 50)
+    # What the engine puts at media sample t is heard at the RTP time that the clock tells.
+    guest.finish()
+    received = len(browser.packets)
+    await browser.listen(lambda: guest.timeline.waiting == 0 and len(browser.packets) > received)
     mark = chirp(0.2, 48_000)[::-1].copy()
     played = guest.timeline.t
     guest.say(mark)
-    first = len(browser.packets)
-    await browser.listen(lambda: len(browser.packets) > first + 30)
+    received = len(browser.packets)
+    await browser.listen(lambda: len(browser.packets) > received + 20)
+
+    _, fit = find(chirp(0.4, 16_000), np.frombuffer(bytes(guest.heard), "<i2"))
+    assert fit > 0.95
+    recording = browser.heard()
+    place, fit = find(sweep, recording)
+    assert fit > 0.9
+    assert browser.microphone.said_at is not None
+    print(f"\nfirst echo {1e3 * (browser.packets[place // 960][2] - browser.microphone.said_at):.1f} ms after it was said")
     timestamps = [timestamp for timestamp, _, _ in browser.packets]
     assert set(np.diff(timestamps) % (1 << 32)) == {960}
-    place, fit = find(mark, browser.heard())
+    place, fit = find(mark, recording)
     assert fit > 0.9
-    rtp = (timestamps[0] + place) & 0xFFFFFFFF
-    assert rtp == (clock.rtp + played - clock.t) & 0xFFFFFFFF
+    assert (timestamps[0] + place) & 0xFFFFFFFF == (clock.rtp + played - clock.t) & 0xFFFFFFFF
 
 
 async def test_lost_doubled_and_shuffled_packets_keep_the_time(host: EchoHost, connect: Connect) -> None:
@@ -547,6 +548,7 @@ async def test_a_message_of_10_mb_ends_its_own_connection_only(host: EchoHost, c
 
 async def test_a_flood_is_limited_and_the_session_goes_on(connect: Connect, config: Config) -> None:
     browser = await connect()
+    began = time.monotonic()
     for i in range(1_000):
         await browser.say(Ping(id=i))
     await browser.until(ErrorMessage)
@@ -557,7 +559,7 @@ async def test_a_flood_is_limited_and_the_session_goes_on(connect: Connect, conf
         pass
     errors = [envelope.message.code for envelope in browser.envelopes if isinstance(envelope.message, ErrorMessage)]
     assert set(errors) == {"rate_limited"}
-    assert len(errors) < 10
+    assert len(errors) <= time.monotonic() - began + 2
 
 
 async def test_server_messages_are_numbered_without_gaps(connect: Connect) -> None:
@@ -581,6 +583,29 @@ async def test_a_client_that_closes_ends_its_conversation(host: EchoHost, connec
 
 
 async def test_a_client_that_vanishes_ends_its_conversation(host: EchoHost, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc_connection, "SILENT_SECONDS", 1.0)
+    browser = await connect()
+    (guest,) = host.guests
+    assert browser.connection.sctp is not None
+    for protocol in browser.connection.sctp.transport.transport._connection._protocols:
+        protocol.transport.abort()
+    await host.until(lambda: not host.places)
+    assert guest.reason == "nothing came from it for 1 s"
+
+
+async def test_a_client_that_only_listens_and_says_nothing_stays(host: EchoHost, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.5)
+    monkeypatch.setattr(webrtc_connection, "SILENT_SECONDS", 2.0)
+    browser = await connect(audio=False)
+    await asyncio.sleep(4)
+    await browser.say(Ping(id=1))
+    await browser.until(Pong)
+    assert len(host.places) == 1
+
+
+async def test_a_connection_whose_consent_expires_ends_its_conversation(
+    host: EchoHost, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.1)
     monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 2)
     browser = await connect()
