@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import av
@@ -30,7 +30,7 @@ WAIT_SECONDS: Final = 3.0
 """How long live sound is held back for a recording that was announced."""
 READ_SECONDS: Final = 10.0
 MAX_RECORDINGS: Final = 4
-"""Recordings that are kept or being read in one room; more are not read."""
+"""Recordings that are read at once, and kept until their track comes, in one room."""
 
 
 def container(data: bytes) -> str | None:
@@ -84,10 +84,11 @@ def _number(attributes: Mapping[str, str], name: str, low: int, high: int) -> in
 
 
 class PreConnect:
-    """The recordings that come into one room. Made before the room is connected."""
+    """The recordings that come into one room, from those whom `accepts` names. Made before the room is connected."""
 
-    def __init__(self, room: rtc.Room, tasks: Tasks) -> None:
+    def __init__(self, room: rtc.Room, tasks: Tasks, accepts: Callable[[str], bool]) -> None:
         self._tasks = tasks
+        self._accepts = accepts
         self._recordings: dict[tuple[str, str], asyncio.Future[bytes]] = {}
         self._reading = 0
         room.register_byte_stream_handler(TOPIC, self._opened)
@@ -109,11 +110,13 @@ class PreConnect:
 
     def _opened(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         track_sid = (reader.info.attributes or {}).get("trackId", "")
-        key = (identity, track_sid)
-        if not track_sid or self._reading >= MAX_RECORDINGS or (key not in self._recordings and len(self._recordings) >= MAX_RECORDINGS):
-            logger.warning("pre-connect audio of %s is not read: no trackId, or too many at once", identity)
+        if not track_sid or self._reading >= MAX_RECORDINGS or not self._accepts(identity):
+            logger.warning("pre-connect audio of %s is not read: it names no track, comes too often, or is for another agent", identity)
             reader.close()
             return
+        key = (identity, track_sid)
+        for unclaimed in [k for k, recording in self._recordings.items() if recording.done()][: -MAX_RECORDINGS + 1]:
+            del self._recordings[unclaimed]
         self._reading += 1
         self._tasks.start(self._read(reader, key), "pre-connect audio")
 

@@ -103,7 +103,7 @@ class Attendance:
         self._tasks = Tasks(f"room {invitation.job_id}")
         self._room = rtc.Room()
         self._voice = Voice()
-        self._preconnect = PreConnect(self._room, self._tasks)
+        self._preconnect = PreConnect(self._room, self._tasks, self._obeys)
         self._post = Post(
             self._room,
             self._tasks,
@@ -383,6 +383,8 @@ class Attendance:
             self._grace.cancel()
             self._grace = None
             logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
+            if self._guest is not None:  # the client's own hello may come before livekit-server has told us who sends it, and is lost then
+                self._guarded(self._guest.receive, Envelope(ClientHello()))
         self._news.set()
 
     def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:

@@ -273,11 +273,15 @@ class Person:
     def told(self, type_: str) -> list[Any]:
         return [envelope.message for envelope in self.messages if envelope.message.type == type_]
 
-    async def sing(self, hz: float, source: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE) -> None:
+    async def sing(
+        self, hz: float, source: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE, *, preconnect: bool = False
+    ) -> None:
         """Publish a microphone with a tone, until the person leaves."""
         self.source = rtc.AudioSource(RATE, 1, queue_size_ms=100)
         track = rtc.LocalAudioTrack.create_audio_track("mic", self.source)
-        self.publication = await self.room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=source))
+        self.publication = await self.room.local_participant.publish_track(
+            track, rtc.TrackPublishOptions(source=source, preconnect_buffer=preconnect)
+        )
         self._tasks.start(self._sing(hz, self.source), "sing")
 
     async def _sing(self, hz: float, source: rtc.AudioSource) -> None:

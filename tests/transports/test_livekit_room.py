@@ -246,7 +246,7 @@ async def test_a_reload_within_the_grace_goes_on(livekit_server: Any) -> None:
         async with Person(stage, "ann", room) as again:
             await again.join(agent=False)
             await again.sing(1_200)
-            await again.introduce(ClientHello())
+            await until(lambda: again.told("hello"), what="the greeting of who comes back")
             assert again.told("hello")[0].session_id == guest.session_id
             await until(lambda: strength(guest.sound[-8_000:], 1_200, 16_000) > 0.9, what="the new microphone")
             assert guest.ended is None
