@@ -1,9 +1,8 @@
 # `make` tells what there is. Each target is one line; what it does is written in infra/.
-# python3 and make are all that has to be there; uv, Node and Go are brought when they are missing.
+# python3 and make are all that has to be there; uv, Node and Go are brought when they are missing. Variables given
+# on the command line (PORT=9000) reach the programs as environment variables.
 PYTHON ?= python3
 SETUP := $(PYTHON) -m infra.setup
-
-export PORT MODELS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo livekit setup test soak check bench lock clean

@@ -6,7 +6,7 @@ import pytest
 
 from infra.environment import lock_file
 from infra.lock import compile_command
-from infra.paths import ROOT, WEB_CLIENT
+from infra.paths import WEB_CLIENT
 
 
 @pytest.mark.parametrize("dev", [False, True])
@@ -41,14 +41,3 @@ def test_locks_are_compiled_for_all_platforms_with_hashes_and_without_addresses(
     assert {"--universal", "--generate-hashes", "--no-emit-index-url", "--upgrade"} <= set(command)
     assert command[-3:] == ["pyproject.toml", "--output-file", "out.txt"]
     assert "--upgrade" not in compile_command("uv", ["-"], Path("out.txt"), upgrade=False)
-
-
-def test_every_target_of_the_makefile_is_one_line_and_explained() -> None:
-    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
-    targets = [number for number, line in enumerate(lines) if re.match(r"[a-z]+:", line)]
-    names = {lines[number].split(":")[0] for number in targets}
-    assert names >= {"help", "demo", "livekit", "setup", "test", "soak", "check", "bench", "lock", "clean"}
-    for number in targets:
-        assert "## " in lines[number]
-        assert lines[number + 1].startswith("\t@")
-        assert lines[number + 2] == ""
