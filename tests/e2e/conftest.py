@@ -1,0 +1,85 @@
+"""The whole program, started as people start it, and a real browser in front of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from agent.models.errors import ModelError
+from agent.models.store import ModelStore
+from infra.ports import free_tcp_port
+from tests.fixtures.browser import launch_arguments
+from tests.fixtures.program import Program
+from tests.fixtures.speech import Speaker
+
+READY_SECONDS = 240
+"""The test machine is busy; the first start makes the voices' graph as well."""
+
+
+@pytest.fixture(scope="session")
+def models() -> None:
+    """The local models; `visavis models fetch` brings them."""
+    store = ModelStore()
+    try:
+        for status in store.statuses():
+            store.path(status.model.name)
+    except ModelError as error:
+        pytest.skip(f"the models are not installed: {error}")
+
+
+@pytest.fixture(scope="session")
+def speaker(models: None, tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+    return Speaker(tmp_path_factory.mktemp("speech"))
+
+
+@pytest.fixture(scope="session")
+def demo(models: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`visavis demo`, ready; its address. It must end cleanly."""
+    home = tmp_path_factory.mktemp("home")
+    port = free_tcp_port()
+    with Program([sys.executable, "-m", "agent.cli", "demo"], {"VISAVIS_HOME": str(home), "PORT": str(port)}) as program:
+        page = program.wait_for("Page: ")
+        assert page == f"Page: http://127.0.0.1:{port}"
+        assert program.wait_for("Ready: ", READY_SECONDS) == f"Ready: http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
+        assert program.stop() == 0, "\n".join(program.lines[-30:])
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+class Visitor:
+    """A person with a browser; `microphone` is what they say."""
+
+    def __init__(self, playwright: Playwright, chromium: str) -> None:
+        self._playwright = playwright
+        self._chromium = chromium
+        self._browsers: list[Browser] = []
+
+    def open(self, url: str, microphone: Path | None = None, *arguments: str, width: int = 1280, height: int = 800, locale: str = "en") -> Page:
+        browser = self._playwright.chromium.launch(executable_path=self._chromium, args=[*launch_arguments(microphone), *arguments])
+        self._browsers.append(browser)
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale=locale, permissions=["microphone"], reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.goto(url)
+        return page
+
+    def leave(self) -> None:
+        for browser in self._browsers:
+            browser.close()
+
+
+@pytest.fixture
+def visitor(playwright: Playwright, chromium_path: str) -> Iterator[Visitor]:
+    visitor = Visitor(playwright, chromium_path)
+    yield visitor
+    visitor.leave()
