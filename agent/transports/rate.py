@@ -46,4 +46,4 @@ class Decimator:
         signal = np.concatenate((self._history, pcm.astype(np.float32)))
         self._history = signal[len(pcm) :]
         low = np.convolve(signal, self._response, "valid")[:: self.factor]
-        return np.clip(np.rint(low), -32768, 32767).astype(np.int16)
+        return np.minimum(np.maximum(np.rint(low), -32768), 32767).astype(np.int16)
