@@ -1,4 +1,5 @@
 import { dial } from "./dial.js";
+import { call } from "./emitter.js";
 import { ConnectError, MicrophoneError } from "./errors.js";
 import { closeContext, openContext, resumeContext } from "./media/context.js";
 import { Microphone } from "./media/microphone.js";
@@ -19,7 +20,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
   } catch (error) {
     microphone?.close();
     await closeContext(context);
-    options.onConnection?.({ status: "failed", reason: error instanceof ConnectError ? error.code : "internal" });
+    if (options.onConnection) call(options.onConnection, { status: "failed", reason: error instanceof ConnectError ? error.code : "internal" });
     throw error;
   }
 }

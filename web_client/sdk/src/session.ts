@@ -1,7 +1,8 @@
 import { Backoff } from "./backoff.js";
 import type { Dial } from "./dial.js";
-import type { Door, DoorEvents } from "./doors/door.js";
-import { Emitter } from "./emitter.js";
+import type { Dispatch, Door, DoorEvents, DoorSetting } from "./doors/door.js";
+import { Held } from "./doors/held.js";
+import { Emitter, call } from "./emitter.js";
 import { ConnectError } from "./errors.js";
 import { Heartbeat } from "./heartbeat.js";
 import { closeContext } from "./media/context.js";
@@ -11,10 +12,12 @@ import { MAX_CONTEXT, MAX_TEXT, SessionMachine, type MachineEvent } from "./prot
 import type { ClientHello, ClientMessages, Playout, ServerHello, State } from "./protocol.generated.js";
 import { pause, within } from "./timing.js";
 import { fetchToken } from "./token.js";
-import type { ConnectOptions, DoorKind, Language, LogEntry, Session, SessionEvents, TokenResponse } from "./types.js";
+import type { ConnectOptions, ConnectionEvent, DoorKind, Language, LogEntry, Session, SessionEvents, TokenResponse } from "./types.js";
 
 export const SDK = "visavis-web/0.1.0";
 const HELLO_MS = 10_000;
+/** In a room, what is sent before the other side can hear it is lost: hello is said again. */
+const HELLO_AGAIN_MS = 2_000;
 const PLAYOUT_MS = 500;
 const HEARTBEAT_MS = 5_000;
 const MAX_LOG = 1_000;
@@ -57,14 +60,16 @@ export class LiveSession implements Session {
       throw error;
     }
     session.#start();
+    // The caller listens as soon as it has the session: nothing is told before.
+    setTimeout(() => session.#emitter.release());
     return session;
   }
 
   private constructor(equipment: Equipment) {
     this.#equipment = equipment;
-    const { onConnection, language, signal } = equipment.options;
+    const { language, signal } = equipment.options;
     this.#language = language;
-    if (onConnection) this.on("connection", onConnection);
+    this.#emitter.hold();
     signal?.addEventListener("abort", () => void this.close(), { signal: this.#ending.signal });
   }
 
@@ -158,7 +163,7 @@ export class LiveSession implements Session {
     const { microphone, context } = this.#equipment;
     microphone?.close();
     await closeContext(context);
-    this.#emitter.emit("connection", { status, door: this.#kind, ...(reason === undefined ? {} : { reason }) });
+    this.#tell({ status, door: this.#kind, ...(reason === undefined ? {} : { reason }) });
   }
 
   #start(): void {
@@ -171,55 +176,66 @@ export class LiveSession implements Session {
 
   /** One connection: a door, then the greetings. */
   async #connect(): Promise<void> {
-    const { base, context, microphone, options, dial } = this.#equipment;
-    let granted: Promise<TokenResponse> | undefined;
-    const door = await dial(
-      options.room ? "livekit" : (options.door ?? "auto"),
-      {
-        base,
-        context,
-        microphone,
-        room: options.room,
-        token: () => (granted ??= fetchToken(options.tokenSource, base, this.#ending.signal)),
-        events: this.#events(),
-        admits: (gen) => this.#machine.admits(gen),
-        signal: this.#ending.signal,
-      },
-      (kind) => {
-        this.#kind = kind;
-        if (this.#machine.hello === undefined) this.#emitter.emit("connection", { status: "connecting", door: kind });
-      },
-    );
+    const held = new Held(this.#events());
+    const door = await this.#dial(held);
     this.#door = door;
+    this.#machine.reconnected();
+    const greeted = new Promise<void>((resolve, reject) => {
+      this.#greeting = { resolve, reject };
+    });
+    const silent = (): ConnectError => new ConnectError("timeout", `the server did not greet within ${HELLO_MS / 1000} s`);
+    const greeting = within(HELLO_MS, silent, greeted, this.#ending.signal);
+    const introduce = (): void => this.#send("hello", this.#introduction());
+    const again = door.kind === "livekit" ? setInterval(introduce, HELLO_AGAIN_MS) : undefined;
     try {
-      await this.#greet();
+      introduce();
+      held.release();
+      await greeting;
     } catch (error) {
       this.#door = undefined;
       await door.close();
       throw error;
+    } finally {
+      clearInterval(again);
+      this.#greeting = undefined;
     }
     this.#heartbeat = new Heartbeat();
     this.#switchMicrophone();
-    this.#emitter.emit("connection", { status: "connected", door: door.kind });
+    this.#tell({ status: "connected", door: door.kind });
   }
 
-  async #greet(): Promise<void> {
-    const greeted = new Promise<void>((resolve, reject) => {
-      this.#greeting = { resolve, reject };
+  #dial(events: DoorEvents): Promise<Door> {
+    const { base, context, microphone, options, dial } = this.#equipment;
+    const { signal } = this.#ending;
+    let granted: Promise<TokenResponse> | undefined;
+    const setting: DoorSetting = {
+      base,
+      context,
+      microphone,
+      events,
+      signal,
+      room: options.room,
+      dispatch: this.#dispatch(),
+      token: (dispatch) => (granted ??= fetchToken(options.tokenSource, base, signal, dispatch)),
+      admits: (gen) => this.#machine.admits(gen),
+    };
+    return dial(options.room ? "livekit" : (options.door ?? "auto"), setting, (kind) => {
+      this.#kind = kind;
+      // Nobody else can listen yet.
+      if (this.#machine.hello === undefined && options.onConnection) call(options.onConnection, { status: "connecting", door: kind });
     });
-    this.#machine.reconnected();
-    const { persona, wants = [] } = this.#equipment.options;
-    const hello: ClientHello = { wants: [...new Set([...wants, "binary"])], sdk: SDK, audio: { up: "pcm", down: "pcm" } };
+  }
+
+  #introduction(): ClientHello {
+    const { wants = [] } = this.#equipment.options;
+    const hello: ClientHello = { ...this.#dispatch(), wants: [...new Set([...wants, "binary"])], sdk: SDK, audio: { up: "pcm", down: "pcm" } };
     if (this.#machine.hello) hello.session_id = this.#machine.hello.session_id;
-    if (persona !== undefined) hello.persona = persona;
-    if (this.#language !== undefined) hello.language = this.#language;
-    this.#send("hello", hello);
-    const silent = (): ConnectError => new ConnectError("timeout", `the server did not greet within ${HELLO_MS / 1000} s`);
-    try {
-      await within(HELLO_MS, silent, greeted, this.#ending.signal);
-    } finally {
-      this.#greeting = undefined;
-    }
+    return hello;
+  }
+
+  #dispatch(): Dispatch {
+    const { persona } = this.#equipment.options;
+    return { ...(persona === undefined ? {} : { persona }), ...(this.#language === undefined ? {} : { language: this.#language }) };
   }
 
   #events(): DoorEvents {
@@ -228,9 +244,8 @@ export class LiveSession implements Session {
         this.#heartbeat.heard();
         this.#handle(this.#machine.receive(json));
       },
-      status: (status) => this.#emitter.emit("connection", { status, door: this.#kind, ...(status === "reconnecting" ? { reason: "network" } : {}) }),
-      blocked: () =>
-        this.#emitter.emit("error", { code: "autoplay_blocked", message: "the browser holds the sound back until you click or press a key", recoverable: true }),
+      status: (status) => this.#tell({ status, door: this.#kind, ...(status === "reconnecting" ? { reason: "network" } : {}) }),
+      trouble: (code, message) => this.#emitter.emit("error", { code, message, recoverable: true }),
       closed: (reason) => this.#lost(reason),
     };
   }
@@ -244,7 +259,7 @@ export class LiveSession implements Session {
   async #comeBack(reason: string): Promise<void> {
     const { signal } = this.#ending;
     if (signal.aborted) return;
-    this.#emitter.emit("connection", { status: "reconnecting", door: this.#kind, reason });
+    this.#tell({ status: "reconnecting", door: this.#kind, reason });
     const backoff = new Backoff();
     let failure: ConnectError | undefined;
     for (;;) {
@@ -356,6 +371,12 @@ export class LiveSession implements Session {
   #microphoneLost(): void {
     this.#send("stop_listen", {});
     this.#emitter.emit("error", { code: "microphone_lost", message: "the microphone has gone; plug it in and connect again, or type", recoverable: true });
+  }
+
+  #tell(event: ConnectionEvent): void {
+    const { onConnection } = this.#equipment.options;
+    if (onConnection) call(onConnection, event);
+    this.#emitter.emit("connection", event);
   }
 
   #send<T extends keyof ClientMessages>(type: T, d: ClientMessages[T]): void {

@@ -1,9 +1,13 @@
+import type { Dispatch } from "./doors/door.js";
 import { ConnectError } from "./errors.js";
 import { postJson } from "./http.js";
 import type { ConnectOptions, TokenResponse } from "./types.js";
 
-/** Asks for a token: LiveKit's standard token endpoint, or the caller's own function. Rejects with a `ConnectError`. */
-export async function fetchToken(source: ConnectOptions["tokenSource"], base: URL, signal: AbortSignal): Promise<TokenResponse> {
+/**
+ * Asks for a token: LiveKit's standard token endpoint, or the caller's own function. `dispatch` is what an agent is told that is sent to the token's room.
+ * Rejects with a `ConnectError`.
+ */
+export async function fetchToken(source: ConnectOptions["tokenSource"], base: URL, signal: AbortSignal, dispatch?: Dispatch): Promise<TokenResponse> {
   if (typeof source === "function") {
     try {
       return await source();
@@ -12,7 +16,8 @@ export async function fetchToken(source: ConnectOptions["tokenSource"], base: UR
     }
   }
   const url = new URL(source ?? "api/token", base);
-  const { server_url, participant_token } = await postJson(url, {}, { signal });
+  const body = dispatch && Object.keys(dispatch).length > 0 ? { room_config: { agents: [{ metadata: JSON.stringify(dispatch) }] } } : {};
+  const { server_url, participant_token } = await postJson(url, body, { signal });
   if (typeof server_url !== "string" || typeof participant_token !== "string") {
     throw new ConnectError("bad_server", `${url.href}: expected {server_url, participant_token}`);
   }

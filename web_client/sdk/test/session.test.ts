@@ -3,6 +3,7 @@ import type { Dial } from "../src/dial.js";
 import { ConnectError } from "../src/errors.js";
 import { LiveSession } from "../src/session.js";
 import type { ConnectOptions, ConnectionEvent, SessionEvents } from "../src/types.js";
+import { HELLO } from "./protocol/messages.js";
 import { FakeDoor, fakeContext, fakeMicrophone } from "./fakes.js";
 
 beforeEach(() => {
@@ -14,18 +15,14 @@ afterEach(() => {
 
 const token = { server_url: "ws://a", participant_token: "t" };
 
-interface Scene {
-  doors: FakeDoor[];
-  /** What becomes of each attempt: a session's id, nobody who greets, or an error. */
-  plan: (string | null | ConnectError)[];
-  open: (options?: ConnectOptions & { withMicrophone?: boolean }) => Promise<LiveSession>;
-  connections: ConnectionEvent[];
-  context: AudioContext;
-  microphone: ReturnType<typeof fakeMicrophone>;
-  last: () => FakeDoor;
+/** What becomes of an attempt to connect: a session's id, nobody who greets, an error, or what the server says while the door is being opened. */
+type Plan = string | null | ConnectError | ((door: FakeDoor) => void);
+
+interface Options extends ConnectOptions {
+  withMicrophone?: boolean;
 }
 
-function scene(...plan: Scene["plan"]): Scene {
+function scene(...plan: Plan[]) {
   const doors: FakeDoor[] = [];
   const connections: ConnectionEvent[] = [];
   const context = fakeContext();
@@ -33,13 +30,15 @@ function scene(...plan: Scene["plan"]): Scene {
   const dial: Dial = async (_, setting, trying) => {
     trying("ws");
     await setting.token();
-    const next = plan.length > 0 ? plan.shift() : "s-1";
+    const next = plan.length > 0 ? plan.shift()! : "s-1";
     if (next instanceof ConnectError) throw next;
-    const door = new FakeDoor(setting, "ws", next === null ? null : { session_id: next! });
+    const door = new FakeDoor(setting, "ws", typeof next === "string" ? { session_id: next } : null);
     doors.push(door);
+    if (typeof next === "function") next(door);
     return door;
   };
-  const open: Scene["open"] = ({ withMicrophone = true, ...options } = {}) =>
+  /** As a caller sees it. */
+  const connect = ({ withMicrophone = true, ...options }: Options = {}): Promise<LiveSession> =>
     LiveSession.open({
       base: new URL("http://127.0.0.1/"),
       context,
@@ -47,7 +46,13 @@ function scene(...plan: Scene["plan"]): Scene {
       options: { tokenSource: () => Promise.resolve(token), onConnection: (event) => connections.push(event), ...options },
       dial,
     });
-  return { doors, plan, open, connections, context, microphone, last: () => doors.at(-1)! };
+  /** And a moment later. */
+  const open = async (options?: Options): Promise<LiveSession> => {
+    const session = await connect(options);
+    await vi.advanceTimersByTimeAsync(0);
+    return session;
+  };
+  return { doors, connect, open, connections, context, microphone, last: () => doors.at(-1)! };
 }
 
 function record<K extends keyof SessionEvents>(session: LiveSession, event: K): SessionEvents[K][] {
@@ -80,13 +85,31 @@ describe("opening", () => {
     ]);
   });
 
-  test("hears every event from the first one after the greeting on", async () => {
-    const { open, last } = scene();
-    const events: string[] = [];
-    const opening = open().then((session) => session.on("state", ({ state }) => events.push(state)));
-    await opening;
-    last().tell("state_update", { state: "thinking" }, 1);
-    expect(events).toEqual(["thinking"]);
+  test("tells nothing before the caller can listen, and everything then, in order", async () => {
+    const { connect } = scene((door) => {
+      // The agent of a room may greet before it was greeted, and go on at once.
+      door.tell("hello", HELLO);
+      door.tell("state_update", { state: "thinking" }, 1);
+      door.tell("assistant_text_delta", { id: "a1", text: "Hello!" }, 1);
+    });
+    const session = await connect();
+    expect(session.state).toBe("thinking");
+    const told: string[] = [];
+    session.on("state", ({ state }) => told.push(state));
+    session.on("agent_text", ({ text }) => told.push(text));
+    session.on("connection", ({ status }) => told.push(status));
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(["thinking", "Hello!", "connected"]);
+  });
+
+  test("a server that refuses before it was greeted says why, too", async () => {
+    const { connect, last } = scene((door) => {
+      door.tell("error", { code: "not_ready", message: "the models are being fetched", recoverable: false });
+      door.events.closed("not_ready");
+    });
+    await expect(connect()).rejects.toMatchObject({ code: "not_ready", message: "the models are being fetched" });
+    expect(last().close).toHaveBeenCalled();
   });
 
   test("without a microphone says nothing about listening", async () => {

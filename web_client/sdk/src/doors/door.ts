@@ -2,19 +2,22 @@ import type { Room } from "livekit-client";
 import type { Microphone } from "../media/microphone.js";
 import type { Speaker } from "../media/speaker.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
-import type { DoorKind, TokenResponse } from "../types.js";
+import type { DoorKind, Language, TokenResponse } from "../types.js";
 
-/** What a door tells. None of it comes before `open` has resolved, and none after `closed` or `Door.close`. */
+/** What a door tells; nothing any more after `closed` or `Door.close`. */
 export interface DoorEvents {
   /** A text frame. */
   text(json: string): void;
   /** The connection is in doubt, or well again. */
   status(status: "connected" | "reconnecting"): void;
-  /** The browser holds sound back until there is a user's gesture. */
-  blocked(): void;
+  /** Something does not work, and the session goes on without it. */
+  trouble(code: string, message: string): void;
   /** The connection is lost. `reason` is a plain code. */
   closed(reason: string): void;
 }
+
+/** Trouble: a browser lets no page make a sound that nobody asked for. */
+export const AUTOPLAY = ["autoplay_blocked", "the browser holds the sound back until you click or press a key"] as const;
 
 /** An open way to the server. */
 export interface Door {
@@ -29,11 +32,18 @@ export interface Door {
   close(): Promise<void>;
 }
 
+/** What an agent is told when it is sent to a room. */
+export interface Dispatch {
+  persona?: string;
+  language?: Language;
+}
+
 /** What a door is opened with. */
 export interface DoorSetting {
   readonly base: URL;
-  /** The credential; asked for when it is needed. */
-  readonly token: () => Promise<TokenResponse>;
+  /** The credential, asked for when it is needed. `dispatch`: for a door where the agent is sent for by the token. */
+  readonly token: (dispatch?: Dispatch) => Promise<TokenResponse>;
+  readonly dispatch: Dispatch;
   readonly microphone: Microphone | undefined;
   readonly context: AudioContext;
   readonly events: DoorEvents;

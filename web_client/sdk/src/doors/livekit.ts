@@ -5,13 +5,15 @@ import { encode } from "../protocol/codec.js";
 import { MAX_FRAME_BYTES } from "../protocol/limits.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
 import { within } from "../timing.js";
-import type { Door, DoorSetting } from "./door.js";
+import { AUTOPLAY, type Door, type DoorSetting } from "./door.js";
 
 const TOPIC = "visavis";
 const FAST_TOPIC = "visavis.fast";
 const CONNECT_MS = 10_000;
 /** LiveKit's own front ends give an agent as long. */
 const AGENT_MS = 20_000;
+
+const LOOPBACK = /^wss?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/i;
 
 const utf8 = new TextEncoder();
 
@@ -25,6 +27,8 @@ export class LiveKitDoor implements Door {
   readonly #room: LiveKit.Room;
   readonly #setting: DoorSetting;
   readonly #cleanups: Cleanup[] = [];
+  #met: () => void = () => undefined;
+  #missed: (error: Error) => void = () => undefined;
   #agent: LiveKit.RemoteParticipant | undefined;
   #voice: LiveKit.RemoteTrack | undefined;
   /** Messages go out one after the other. */
@@ -51,24 +55,27 @@ export class LiveKitDoor implements Door {
   }
 
   async #enter(): Promise<void> {
-    const { signal } = this.#setting;
-    const voice = this.#listen();
-    const publishing = this.#publish();
-    // Not awaited before the room is entered; its failure must not be unhandled until then.
-    publishing.catch(() => undefined);
+    const { signal, events } = this.#setting;
+    const met = this.#listen();
+    // Awaited once the room is entered; it may fail before.
+    met.catch(() => undefined);
+    this.#publish().catch((error: unknown) => {
+      if (!this.#closed) events.trouble("microphone_not_sent", `the room does not take the microphone: ${error instanceof Error ? error.message : String(error)}`);
+    });
     if (this.#room.state === this.#lib.ConnectionState.Disconnected) await this.#connect();
-    for (const participant of this.#room.remoteParticipants.values()) this.#meet(participant);
+    this.#lookAround();
     const nobody = (): ConnectError => new ConnectError("no_agent", `no agent came into the room within ${AGENT_MS / 1000} s; is a worker running?`);
-    await within(AGENT_MS, nobody, Promise.all([voice, publishing]), signal);
-    this.#watch();
+    await within(AGENT_MS, nobody, met, signal);
   }
 
   async #connect(): Promise<void> {
-    const { token, signal } = this.#setting;
-    const { server_url, participant_token } = await token();
+    const { token, dispatch, signal } = this.#setting;
+    const { server_url, participant_token } = await token(dispatch);
     const late = (): ConnectError => new ConnectError("timeout", `${server_url} did not let us in within ${CONNECT_MS / 1000} s`);
+    // On this machine nobody needs a STUN server, and the room's own default would be a public one.
+    const options = LOOPBACK.test(server_url) ? { rtcConfig: { iceServers: [] } } : {};
     try {
-      await within(CONNECT_MS, late, this.#room.connect(server_url, participant_token), signal);
+      await within(CONNECT_MS, late, this.#room.connect(server_url, participant_token, options), signal);
     } catch (error) {
       if (!(error instanceof this.#lib.ConnectionError)) throw error;
       const refused = error.reason === this.#lib.ConnectionErrorReason.NotAllowed;
@@ -76,36 +83,50 @@ export class LiveKitDoor implements Door {
     }
   }
 
-  /** Resolves with the agent's voice. */
+  /** Resolves when the agent is there. */
   #listen(): Promise<void> {
     const { RoomEvent } = this.#lib;
-    this.#on(RoomEvent.ParticipantConnected, (participant) => this.#meet(participant));
+    const { events } = this.#setting;
     this.#on(RoomEvent.DataReceived, (payload, participant, _, topic) => {
-      const ours = topic === TOPIC || topic === FAST_TOPIC;
-      if (ours && this.#isAgent(participant?.identity)) this.#setting.events.text(new TextDecoder().decode(payload));
+      if (topic !== TOPIC && topic !== FAST_TOPIC) return;
+      if (participant) this.#meet(participant);
+      if (this.#isAgent(participant?.identity)) events.text(new TextDecoder().decode(payload));
     });
     this.#room.registerTextStreamHandler(TOPIC, (reader, { identity }) => {
       if (!this.#isAgent(identity)) return;
       // A stream that breaks off is a message that never came: its number will be missed.
-      reader.readAll().then((text) => this.#closed || this.#setting.events.text(text), () => undefined);
+      reader.readAll().then((text) => this.#closed || events.text(text), () => undefined);
     });
     this.#cleanups.push(() => this.#room.unregisterTextStreamHandler(TOPIC));
-    return new Promise((resolve) => {
-      this.#on(RoomEvent.TrackSubscribed, (track, publication, participant) => {
-        this.#meet(participant);
-        if (this.#hear(track, publication, participant)) resolve();
-      });
-      for (const participant of this.#room.remoteParticipants.values()) {
-        this.#meet(participant);
-        for (const publication of participant.trackPublications.values()) {
-          if (publication.track && this.#hear(publication.track, publication, participant)) resolve();
-        }
-      }
+    this.#on(RoomEvent.TrackSubscribed, (track, publication, participant) => this.#hear(track, publication, participant));
+    this.#on(RoomEvent.SignalReconnecting, () => events.status("reconnecting"));
+    this.#on(RoomEvent.Reconnecting, () => events.status("reconnecting"));
+    this.#on(RoomEvent.Reconnected, () => events.status("connected"));
+    this.#on(RoomEvent.Disconnected, () => this.#lost("connection_lost"));
+    this.#on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
+      if (this.#isAgent(identity)) this.#lost("agent_left");
+    });
+    return new Promise((resolve, reject) => {
+      this.#met = resolve;
+      this.#missed = reject;
+      this.#on(RoomEvent.ParticipantConnected, (participant) => this.#meet(participant));
     });
   }
 
+  /** Who and what is in the room already. */
+  #lookAround(): void {
+    for (const participant of this.#room.remoteParticipants.values()) {
+      this.#meet(participant);
+      for (const publication of participant.trackPublications.values()) {
+        if (publication.track) this.#hear(publication.track, publication, participant);
+      }
+    }
+  }
+
   #meet(participant: LiveKit.RemoteParticipant): void {
-    if (participant.isAgent) this.#agent ??= participant;
+    if (this.#agent || !participant.isAgent) return;
+    this.#agent = participant;
+    this.#met();
   }
 
   /** Nobody but the first agent of the room is obeyed. */
@@ -113,9 +134,10 @@ export class LiveKitDoor implements Door {
     return this.#agent !== undefined && this.#agent.identity === identity;
   }
 
-  #hear(track: LiveKit.RemoteTrack, { source }: LiveKit.RemoteTrackPublication, { identity }: LiveKit.RemoteParticipant): boolean {
+  #hear(track: LiveKit.RemoteTrack, { source }: LiveKit.RemoteTrackPublication, participant: LiveKit.RemoteParticipant): void {
     const { Track, TrackEvent } = this.#lib;
-    if (!this.#isAgent(identity) || track.kind !== Track.Kind.Audio || source !== Track.Source.Microphone) return false;
+    this.#meet(participant);
+    if (!this.#isAgent(participant.identity) || track.kind !== Track.Kind.Audio || source !== Track.Source.Microphone || track === this.#voice) return;
     this.#voice = track;
     this.speaker.attach(track.mediaStreamTrack);
     // In the caller's own room the caller may play it, now or later: then we do not.
@@ -127,8 +149,7 @@ export class LiveKitDoor implements Door {
       track.on(event, yieldTo);
       this.#cleanups.push(() => track.off(event, yieldTo));
     }
-    void this.speaker.resume().then((running) => running || this.#closed || this.#setting.events.blocked());
-    return true;
+    void this.speaker.resume().then((running) => running || this.#closed || this.#setting.events.trouble(...AUTOPLAY));
   }
 
   /** Offers the microphone at once: what is said while the room is being entered is recorded, and sent to the agent first. */
@@ -142,18 +163,6 @@ export class LiveKitDoor implements Door {
     this.#cleanups.push(() => track.stopPreConnectBuffer());
     if (this.#room === this.#setting.room) this.#cleanups.push(() => participant.unpublishTrack(track, false));
     await participant.publishTrack(track, { source: Track.Source.Microphone });
-  }
-
-  #watch(): void {
-    const { RoomEvent } = this.#lib;
-    const { events } = this.#setting;
-    this.#on(RoomEvent.SignalReconnecting, () => events.status("reconnecting"));
-    this.#on(RoomEvent.Reconnecting, () => events.status("reconnecting"));
-    this.#on(RoomEvent.Reconnected, () => events.status("connected"));
-    this.#on(RoomEvent.Disconnected, () => this.#lost("connection_lost"));
-    this.#on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
-      if (this.#isAgent(identity)) this.#lost("agent_left");
-    });
   }
 
   send(envelope: Envelope<ClientMessage>): void {
@@ -172,7 +181,7 @@ export class LiveKitDoor implements Door {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const cleanup of this.#cleanups.splice(0)) await cleanup();
+    await Promise.allSettled(this.#cleanups.splice(0).map(async (cleanup) => cleanup()));
     this.speaker.close();
     if (this.#room !== this.#setting.room) await this.#room.disconnect(false);
   }
@@ -185,6 +194,7 @@ export class LiveKitDoor implements Door {
   #lost(reason: string): void {
     if (this.#closed) return;
     void this.close();
+    this.#missed(new ConnectError("unreachable", "the room was left before an agent came"));
     this.#setting.events.closed(reason);
   }
 }

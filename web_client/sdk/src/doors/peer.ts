@@ -4,7 +4,7 @@ import { TrackSpeaker } from "../media/track_speaker.js";
 import { split } from "../protocol/parts.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
 import { within } from "../timing.js";
-import type { Door, DoorEvents, DoorSetting } from "./door.js";
+import { AUTOPLAY, type Door, type DoorEvents, type DoorSetting } from "./door.js";
 
 const GATHER_MS = 1_000;
 /** From the server's answer to an open channel. */
@@ -58,7 +58,7 @@ export class PeerDoor implements Door {
     const transceiver = connection.addTransceiver(microphone?.track ?? "audio", { direction: "sendrecv" });
     connection.ontrack = ({ track, receiver }) => {
       this.speaker.attach(track, receiver);
-      void this.speaker.resume().then((running) => running || this.#closed || events.blocked());
+      void this.speaker.resume().then((running) => running || this.#closed || events.trouble(...AUTOPLAY));
     };
     await connection.setLocalDescription(await connection.createOffer());
     await gathered(connection);

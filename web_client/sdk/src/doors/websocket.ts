@@ -7,7 +7,7 @@ import { ProtocolError } from "../protocol/limits.js";
 import { split } from "../protocol/parts.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
 import { within } from "../timing.js";
-import type { Door, DoorEvents, DoorSetting } from "./door.js";
+import { AUTOPLAY, type Door, type DoorEvents, type DoorSetting } from "./door.js";
 
 const CONNECT_MS = 5_000;
 /** Two seconds of microphone: beyond, its frames are left out, and the server hears silence instead of the past. */
@@ -40,7 +40,7 @@ export class WebSocketDoor implements Door {
       await within(CONNECT_MS, late, opened(socket), signal);
       const door = new WebSocketDoor(socket, speaker, setting);
       if (microphone) door.#capture = await Capture.open(microphone, (t, seq, pcm) => door.#sendSound(t, seq, pcm));
-      void speaker.resume().then((running) => running || door.#closed || events.blocked());
+      void speaker.resume().then((running) => running || door.#closed || events.trouble(...AUTOPLAY));
       return door;
     } catch (error) {
       speaker.close();
