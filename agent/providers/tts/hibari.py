@@ -48,19 +48,19 @@ def phoneme_ids() -> dict[str, int]:
 
 
 class HibariVoice:
-    """Says English. Not thread-safe: use it in one lane. Raises `ModelMissing`, `ModelCorrupt`."""
+    """Says English. Not thread-safe: use it in one lane. `english` may be shared with the Chinese voice. Raises `ModelMissing`, `ModelCorrupt`."""
 
     name = "hibari"
     max_characters = MAX_CHARACTERS
 
-    def __init__(self, english: EnglishPhonemes, *, threads: int = 1) -> None:
+    def __init__(self, english: EnglishPhonemes | None = None, *, threads: int = 1) -> None:
         from hibari import dsp  # the import takes a quarter of a second, so it waits until the voice is wanted
 
         model = files("hibari") / "assets" / "hibari.onnx"
         if not model.is_file():
             raise ModelMissing("the English voice's package has no model; install hibari-tts again")
         self._synthesise: Final = dsp.synth
-        self._english: Final = english
+        self._english: Final = english or EnglishPhonemes()
         self._ids: Final = phoneme_ids()
         self._session: Final = open_session(add_output(model.read_bytes(), _DURATIONS), threads=threads, name="hibari.onnx")
 

@@ -146,4 +146,4 @@ def _numbers(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    return re.sub(r"[0-9]", lambda digit: _DIGITS[int(digit.group())], text)
+    return re.sub(r"\d", lambda digit: _DIGITS[int(digit.group())], text)

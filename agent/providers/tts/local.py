@@ -18,6 +18,8 @@ from agent.providers.tts.script import Language, Piece, runs, sentences
 from agent.providers.tts.speech import SAMPLE_RATE, Speech, silence
 from agent.providers.tts.voices import VoiceLane
 
+__all__ = ["LocalSpeechStream", "LocalTTS", "VoiceLane"]
+
 MAX_TEXT: Final = 8_000
 """Characters of one request."""
 
@@ -93,4 +95,3 @@ class LocalSpeechStream(tts.ChunkedStream):
                     output_emitter.push(speech.pcm.tobytes())
         except TimeoutError as error:
             raise APITimeoutError(f"{voice.model} took too long", retryable=False) from error
-        output_emitter.flush()

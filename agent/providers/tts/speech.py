@@ -33,7 +33,7 @@ class Phone(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """A piece of speech: mono int16 `pcm` at `sample_rate`, and its phonemes in order, within the samples and without overlap."""
+    """A piece of speech: mono int16 `pcm` at `sample_rate`, and its phonemes in order, within the sound and without overlap."""
 
     pcm: Pcm
     sample_rate: int
@@ -49,7 +49,7 @@ def finish(audio: Samples, phones: Sequence[Phone], text: str) -> Speech:
 
     `audio` is float32 at 24 kHz, about −1 … 1; `text` is what was said: the pause after it follows its last punctuation mark.
     """
-    start, end = _sounding(audio, _TAIL_SECONDS[_ending(text)])
+    start, voiced_end, end = _sounding(audio, _TAIL_SECONDS[_ending(text)])
     kept = _limit(audio[start : min(end, len(audio))])
     fade = min(len(kept), int(_FADE_SECONDS * SAMPLE_RATE))
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
@@ -58,7 +58,11 @@ def finish(audio: Samples, phones: Sequence[Phone], text: str) -> Speech:
         kept[-fade:] *= ramp[::-1]
     pcm = np.zeros(end - start, np.int16)
     pcm[: len(kept)] = (kept * 32767).astype(np.int16)
-    moved = (Phone(p.symbol, _clamp(p.start_sample - start, len(pcm)), _clamp(p.end_sample - start, len(pcm))) for p in phones)
+    # a model gives its last phoneme the silence that follows, too; the mouth is to close when the sound ends
+    moved = (
+        Phone(p.symbol, _clamp(p.start_sample - start, voiced_end - start), _clamp(p.end_sample - start, voiced_end - start))
+        for p in phones
+    )
     return Speech(pcm, SAMPLE_RATE, tuple(phone for phone in moved if phone.end_sample > phone.start_sample))
 
 
@@ -75,12 +79,13 @@ def spread(symbols: Sequence[str], frames: Sequence[float] | npt.NDArray[np.numb
     return [Phone(symbol, start, end) for symbol, start, end in zip(symbols, bounds[:-1], bounds[1:], strict=True)]
 
 
-def _sounding(audio: Samples, tail_seconds: float) -> tuple[int, int]:
-    """Where speech begins, a little early, and where it ends with its pause; the end may lie beyond the audio."""
+def _sounding(audio: Samples, tail_seconds: float) -> tuple[int, int, int]:
+    """Where speech begins, a little early, where it ends, and where its pause ends, which may be beyond the audio."""
     loud = np.flatnonzero(np.abs(audio) > _SILENCE)
     if not len(loud):
-        return 0, 0
-    return max(0, int(loud[0]) - int(_LEAD_SECONDS * SAMPLE_RATE)), int(loud[-1]) + 1 + int(tail_seconds * SAMPLE_RATE)
+        return 0, 0, 0
+    end = int(loud[-1]) + 1
+    return max(0, int(loud[0]) - int(_LEAD_SECONDS * SAMPLE_RATE)), end, end + int(tail_seconds * SAMPLE_RATE)
 
 
 def _limit(audio: Samples) -> Samples:
@@ -94,6 +99,8 @@ def _limit(audio: Samples) -> Samples:
 
 def _ending(text: str) -> str:
     last = text.rstrip(" \n\"'”’)）」』》")[-1:]
+    if not last:
+        return "none"
     if last in ".!?。！？…":
         return "sentence"
     return "clause" if last in ",;:，、；：—" else "none"
