@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from livekit import rtc
-from livekit.agents import AgentSession, APIConnectOptions
+from livekit.agents import NOT_GIVEN, AgentSession, APIConnectOptions
 from livekit.agents.voice import io
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
@@ -33,6 +33,7 @@ from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
 from agent.protocol.messages import (
+    MAX_TEXT,
     AsrFinal,
     AsrPartial,
     AssistantText,
@@ -180,8 +181,8 @@ class Conversation:
 
     # ------------------------------------------------------------------------------------------------------- beginning and end
 
-    async def start(self, room: rtc.Room | None = None) -> None:
-        """Greet the client and begin. `room` makes AgentSession keep LiveKit's text conventions in it."""
+    async def start(self, room: rtc.Room | None = None, identity: str = "") -> None:
+        """Greet the client and begin. `room` makes AgentSession keep LiveKit's text conventions in it, for participant `identity` alone."""
         self.greet()
         session = self._session
         session.on("agent_state_changed", self._agent_state_changed)
@@ -205,6 +206,7 @@ class Conversation:
                     text_output=TextOutputOptions(sync_transcription=False),
                     text_input=TextInputOptions(text_input_cb=self._room_text),
                     close_on_disconnect=False,
+                    participant_identity=identity or NOT_GIVEN,
                 ),
             )
             self._text_sink = session.output.transcription
@@ -311,6 +313,9 @@ class Conversation:
             self._session.generate_reply(user_input=text, input_modality="text")
 
     def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
+        if len(event.text) > MAX_TEXT:
+            self._error("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(event.text)}")
+            return
         self.text_input(event.text)
 
     # ------------------------------------------------------------------------------------------------------- from the ear

@@ -107,7 +107,7 @@ class ConversationHost:
             conversation.on_ended = lambda: self._ended(conversation, taken)
             self._conversations[session_id] = conversation
             try:
-                await conversation.start(room)
+                await conversation.start(room, identity)
             except BaseException:
                 await conversation.aclose("it could not begin")
                 raise
