@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from infra import environment, page
+from infra import environment, libraries, page
 from infra.console import Failure, entry
 from infra.supported import refusal, this_machine
 
@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     reason = refusal(this_machine())
     if reason:
         raise Failure(reason)
+    libraries.ensure()
     environment.ensure(options.dev)
     page.ensure()
     return 0
