@@ -202,7 +202,8 @@ def what_is_missing(answer: str) -> str:
     try:
         content = json.loads(answer)
         parts = [str(part) for part in content.get("missing", ())]
-        if progress := content.get("progress"):
+        progress = content.get("progress")
+        if progress and progress["total_bytes"]:
             parts.append(f"fetched {progress['done_bytes'] / 1e6:.0f} of {progress['total_bytes'] / 1e6:.0f} MB")
             if progress.get("eta_s") is not None:
                 parts.append(f"about {max(1, round(progress['eta_s'] / 60))} min left")

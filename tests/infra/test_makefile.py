@@ -25,7 +25,7 @@ def test_variables_reach_the_programs_when_they_are_given_and_only_then(given: l
     python.write_text('#!/bin/sh\necho "${PORT-unset} ${MODELS-unset}"\n')
     python.chmod(0o755)
     env = {name: value for name, value in os.environ.items() if name not in ("PORT", "MODELS", "MAKEFLAGS", "MAKELEVEL")}
-    command = ["make", "--no-print-directory", "-C", ROOT, "setup", f"PYTHON={python}", *given]
+    command = ["make", "--no-print-directory", "-C", str(ROOT), "setup", f"PYTHON={python}", *given]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == expected
 
