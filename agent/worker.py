@@ -30,6 +30,7 @@ logger = logging.getLogger("visavis.worker")
 DRAIN_SECONDS: Final = 60.0
 """How long conversations may go on after SIGTERM."""
 LEAVE_SECONDS: Final = 10.0
+HEALTH_STOP_SECONDS: Final = 3.0
 
 
 class WorkerEngines(Engines, Protocol):
@@ -249,7 +250,7 @@ async def run_worker(
             raise ConfigError(str(refused)) from None
 
     tasks = Tasks("worker", failed)
-    tasks.start(health.run_until_stopped(), "health")
+    serving_health = tasks.start(health.run_until_stopped(), "health")
     on_health(f"http://{config.worker.host}:{health.port}")
     watch.start()
     with signals(stop):
@@ -264,6 +265,7 @@ async def run_worker(
             await attendants.aclose()
             await host.aclose()
             health.should_exit = True
+            await asyncio.wait([serving_health], timeout=HEALTH_STOP_SECONDS)
             await tasks.aclose()
     if failures:
         raise failures[0]

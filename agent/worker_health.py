@@ -42,7 +42,8 @@ class HealthServer(uvicorn.Server):
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         """Raises `ConfigError` when the port is taken."""
-        super().__init__(uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+        settings = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        super().__init__(settings)
         self._listener = bind(host, port)
 
     @property
