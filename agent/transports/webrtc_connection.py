@@ -115,18 +115,25 @@ class Peer:
     async def stay(self, host: Host, place: Place, identity: str, config: Config) -> None:
         """Wait for the client to connect, then let it stay as long as it likes. Frees the place and the connection."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._settled.wait()
-            self._tasks.start(self._watch(), "watch")
-            visit = self._visit = Visit(host, self, place, identity, config.limits)
-            self._microphone = MicrophonePackets(visit.hear)
-            await visit.run(self._arrivals, self._microphone)
-        except TimeoutError:
-            logger.info("a client that was answered did not connect within %g s", CONNECT_SECONDS)
+            if await self._connected():
+                self._tasks.start(self._watch(), "watch")
+                visit = self._visit = Visit(host, self, place, identity, config.limits)
+                self._microphone = MicrophonePackets(visit.hear)
+                await visit.run(self._arrivals, self._microphone)
         finally:
             place.release()
             await self._tasks.aclose()
             await self.shut()
+
+    async def _connected(self) -> bool:
+        """Wait until the client has opened its channel, or has left already."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._settled.wait()
+        except TimeoutError:
+            logger.info("a client that was answered did not connect within %g s", CONNECT_SECONDS)
+            return False
+        return True
 
     async def shut(self) -> None:
         """Close the connection at once."""
@@ -182,7 +189,7 @@ class Peer:
             self._message(data)
 
     def _packet(self, packet: RtpPacket) -> None:
-        if self._microphone is None:
+        if self._microphone is None or not self._greeted:
             return
         try:
             self._microphone.packet(packet, time.monotonic())

@@ -62,6 +62,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
         self.loop.call_later(ABORT_SECONDS, self.transport.abort)
 
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.loop.call_later(ABORT_SECONDS, self.transport.abort)
+
 
 UVICORN: Final[dict[str, Any]] = {
     "ws": WebSocketProtocol,

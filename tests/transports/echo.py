@@ -186,11 +186,11 @@ class EchoHost:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """Serve `app` on a free loopback port; yields `127.0.0.1:PORT`."""
+async def serving(app: FastAPI, **options: Any) -> AsyncIterator[str]:
+    """Serve `app` on a free loopback port; yields `127.0.0.1:PORT`. `options` are uvicorn's."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", **UVICORN))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", **{**UVICORN, **options}))
     started = asyncio.Event()
     startup = server.startup
 

@@ -43,6 +43,7 @@ from agent.protocol.messages import (
     TtsAudioChunk,
 )
 from agent.protocol.parts import Joiner, split
+from agent.transports import websocket
 from agent.transports.opus import Decoder, Encoder
 from agent.transports.websocket import websocket_router
 from tests.transports.echo import TOKEN, EchoGuest, EchoHost, chirp, find, serving, verify
@@ -123,10 +124,10 @@ Connect = Callable[..., Awaitable[Page]]
 
 
 @contextlib.asynccontextmanager
-async def door(host: EchoHost, config: Config) -> AsyncIterator[tuple[Connect, str]]:
+async def door(host: EchoHost, config: Config, **options: Any) -> AsyncIterator[tuple[Connect, str]]:
     app = FastAPI()
     app.include_router(websocket_router(host, verify, config))
-    async with serving(app) as address, contextlib.AsyncExitStack() as stack:
+    async with serving(app, **options) as address, contextlib.AsyncExitStack() as stack:
 
         async def connect(hello: ClientHello | None = ClientHello(), token: str = TOKEN) -> Page:  # noqa: B008
             connection = await stack.enter_async_context(
@@ -315,8 +316,9 @@ async def test_a_closed_microphone_leaves_nothing_behind(host: EchoHost, connect
 async def test_an_answer_comes_ahead_of_real_time_but_not_far(host: EchoHost, connect: Connect) -> None:
     page = await connect(ClientHello(wants=["binary"]))
     (guest,) = host.guests
+    answer = chirp(2.0, 48_000)
     began = time.monotonic()
-    guest.say(chirp(2.0, 48_000))
+    guest.say(answer)
     await page.listen(lambda: len(page.sound) == 50)
     t0 = page.sound[0][0]
     lead = [(t - t0) / 48_000 - (at - began) for t, _, at in page.sound]
@@ -569,6 +571,20 @@ async def test_a_slow_reader_loses_its_connection_and_nobody_else_notices(host: 
             print(f"\nthe neighbour's chunks came {1e3 * steps.mean():.0f} ms apart, at worst {1e3 * steps.max():.0f} ms")
             assert steps.max() < 0.5
             await gone(connection)
+
+
+async def test_a_client_that_answers_no_ping_has_vanished(host: EchoHost, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even when so much waits to be sent to it that a close in good order would never come to its end."""
+    monkeypatch.setattr(websocket, "ABORT_SECONDS", 0.5)
+    async with door(host, config, ws_ping_interval=0.3, ws_ping_timeout=0.3) as (_, address):
+        with contextlib.closing(await deaf(address)):
+            await host.until(lambda: bool(host.guests))
+            (guest,) = host.guests
+            for _ in range(400):
+                guest.send(AssistantText(id="a1", text="x" * 8_000))
+            await host.until(lambda: not host.places)
+            assert guest.reason is not None
+            assert "slowly" not in guest.reason
 
 
 async def gone(connection: socket.socket) -> None:
