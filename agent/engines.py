@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import openai
 
 from agent.config import Config, ConfigError, Persona
 from agent.conversation.ear import VoiceActivity
@@ -31,6 +33,8 @@ from agent.providers.tts import hibari, kokoro
 from agent.providers.tts.local import LocalTTS
 from agent.providers.tts.voices import VoiceLane
 from agent.providers.vad.silero import SileroModel, SileroNetwork, SileroVAD
+
+logger = logging.getLogger("visavis.engines")
 
 Engine = TypeVar("Engine")
 
@@ -193,7 +197,10 @@ class ConfiguredEngines:
         await self._model.start()
         persona = self._config.personas["default"]
         for language in self.languages:
-            await prefill(self._model, [*chat_prefix(persona, language), ("user", "你好" if language == "zh" else "Hello")])
+            try:
+                await prefill(self._model, [*chat_prefix(persona, language), ("user", "你好" if language == "zh" else "Hello")])
+            except openai.OpenAIError as error:
+                logger.warning("the model could not read the persona ahead (%s); the first answer will take longer", type(error).__name__)
 
     # ------------------------------------------------------------------------------------------------------- conversations
 

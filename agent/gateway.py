@@ -88,6 +88,7 @@ async def run_gateway(
 
     async def prepare() -> None:
         await engines.prepare(observer)
+        watch.start()  # until now, imports and loading held the loop up, and nobody was waiting
         on_ready(url)
 
     def started() -> None:
@@ -95,7 +96,6 @@ async def run_gateway(
         tasks.start(prepare(), "prepare engines")
 
     http = server(app, config, started, **UVICORN)
-    watch.start()
     try:
         await http.serve(sockets=[listener])
     finally:
@@ -116,8 +116,8 @@ async def run_api(config: Config, status_url: str, *, on_page: Callable[[str], N
     tasks = Tasks("api")
 
     async def wait_until_ready() -> None:
-        while not (await status.readiness()).ready:
-            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - another process becomes ready; it can only be asked
+        while not (await status.readiness()).ready:  # noqa: ASYNC110 - another process becomes ready; it can only be asked
+            await asyncio.sleep(POLL_SECONDS)
         on_ready(url)
 
     def started() -> None:

@@ -244,6 +244,7 @@ async def run_worker(
 
     async def serve() -> None:
         await engines.prepare(observer)
+        watch.start()  # until now, imports and loading held the loop up, and nobody was waiting
         try:
             await registration.run()
         except Refused as refused:
@@ -252,7 +253,6 @@ async def run_worker(
     tasks = Tasks("worker", failed)
     serving_health = tasks.start(health.run_until_stopped(), "health")
     on_health(f"http://{config.worker.host}:{health.port}")
-    watch.start()
     with signals(stop):
         try:
             tasks.start(serve(), "serve")

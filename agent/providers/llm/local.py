@@ -16,6 +16,9 @@ from agent.providers.llm.window import fit
 ANSWER_TOKENS: Final = 160
 """At most; answers are spoken, so they are short."""
 TEMPERATURE: Final = 0.3
+PREFILL_SECONDS: Final = 120.0
+_CACHE_AND_PROGRESS: Final = {"cache_prompt": True, "return_progress": True}
+"""With a word of progress after each batch of the prompt, the server notices a closed connection then, and not only when it has read it all."""
 PROMPT_TOKENS: Final = 1_600
 """A processor without a GPU reads some 60 tokens a second: more than this nobody wants to wait for, cached or not."""
 
@@ -28,7 +31,7 @@ class LocalLLM(openai.LLM):
         if client is None:
             raise APIConnectionError("the language model is being started again; ask again in a moment", retryable=True)
         super().__init__(
-            model="local", client=client, temperature=TEMPERATURE, max_completion_tokens=ANSWER_TOKENS, extra_body={"cache_prompt": True}
+            model="local", client=client, temperature=TEMPERATURE, max_completion_tokens=ANSWER_TOKENS, extra_body=dict(_CACHE_AND_PROGRESS)
         )
         self._process = process
 
@@ -57,5 +60,7 @@ async def prefill(process: LanguageModelProcess, messages: Sequence[tuple[str, s
         return 0.0
     started = time.monotonic()
     prompt: list[Any] = [{"role": role, "content": text} for role, text in messages]
-    await client.chat.completions.create(model="local", messages=prompt, max_tokens=1, extra_body={"cache_prompt": True})
+    await client.with_options(timeout=PREFILL_SECONDS).chat.completions.create(
+        model="local", messages=prompt, max_tokens=1, extra_body={"cache_prompt": True}
+    )
     return time.monotonic() - started

@@ -27,7 +27,7 @@ CONTEXT_TOKENS: Final = 4_096
 """Of one request."""
 SLOTS: Final = 2
 """Requests at once, each with the cached beginning of its conversation."""
-BATCH_TOKENS: Final = 64
+BATCH_TOKENS: Final = 32
 """A prompt is read in batches of this size; an abort takes effect after one."""
 START_SECONDS: Final = 180.0
 ANSWER_SECONDS: Final = 60.0
