@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import Final
 
+from agent.dialogue.language import HAN
+
 _REPLACED: Final = {
     "\t": " ",
     "\v": "\n",
@@ -29,6 +31,8 @@ _REPLACED: Final = {
     "〜": "~",
     "∼": "~",
     "\u20e3": ",",  # the frame of a keycap, which numbers the items of a list
+    "℃": "°C",
+    "℉": "°F",
     "⁴": "^4",
     "⁵": "^5",
     "⁶": "^6",
@@ -50,31 +54,38 @@ _INVISIBLE: Final = (
 _NUMBERED: Final = r"\u2150-\u2188\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229\u3248-\u324f\u3251-\u325f\u3280-\u3289\u32b1-\u32bf\U0001f100-\U0001f10c"
 _COMPATIBLE: Final = r"\uff02-\uff07\uff0a\uff0b\uff0d-\uff19\uff1c-\uff1e\uff20-\uff5e\u2080-\u2089\ufb00-\ufb06\U0001d400-\U0001d7ff\u2100-\u2103\u2109-\u2115\u2119-\u211d"
 _OTHER_DIGIT: Final = r"[^\D\x00-\x7f]"
-_NEEDS_WORK: Final = re.compile(f"[{''.join(map(re.escape, _REPLACED))}{_SPACE}{_INVISIBLE}{_NUMBERED}{_COMPATIBLE}]|{_OTHER_DIGIT}")
-_INVISIBLE_CHARACTER: Final = re.compile(f"[{_INVISIBLE}]")
-_SPACE_CHARACTER: Final = re.compile(f"[{_SPACE}]")
+_OTHER_SCRIPT: Final = rf"\xb9|(?![{HAN}])[^\W\d_\x00-\u02af]"
+_NEEDS_WORK: Final = re.compile(
+    f"[{''.join(map(re.escape, _REPLACED))}{_SPACE}{_INVISIBLE}{_NUMBERED}{_COMPATIBLE}]|{_OTHER_DIGIT}|{_OTHER_SCRIPT}"
+)
+_KINDS: Final = re.compile(
+    f"(?P<invisible>[{_INVISIBLE}])|(?P<space>[{_SPACE}])|(?P<numbered>[{_NUMBERED}])|(?P<compatible>[{_COMPATIBLE}])"
+)
 
 
-def _plain(match: re.Match[str]) -> str:
-    character = match.group()
+def _plain(found: re.Match[str]) -> str:
+    character = found.group()
     replaced = _REPLACED.get(character)
     if replaced is not None:
         return replaced
-    if _INVISIBLE_CHARACTER.match(character):
-        return ""
-    if _SPACE_CHARACTER.match(character):
-        return " "
-    if character in "℃℉":
-        return f"°{'C' if character == '℃' else 'F'}"
     if character.isdecimal():
         return str(unicodedata.decimal(character))
+    kind = _KINDS.match(character)
     compatible = unicodedata.normalize("NFKC", character)
-    if "⁄" in compatible:
-        return f" {compatible.replace('⁄', '/')}"
-    if character.isnumeric():
-        number = str(int(unicodedata.numeric(character)))
-        return f" {number}, " if unicodedata.category(character) == "No" and character not in "₀₁₂₃₄₅₆₇₈₉" else number
-    return compatible
+    match kind.lastgroup if kind else "":
+        case "invisible":
+            return ""
+        case "space":
+            return " "
+        case "numbered" if "⁄" in compatible:
+            return f" {compatible.replace('⁄', '/')}"
+        case "numbered":
+            number = str(int(unicodedata.numeric(character)))
+            return f" {number}, " if unicodedata.category(character) == "No" else number
+        case "compatible":
+            return compatible
+        case _:
+            return character if character.isalpha() else ""
 
 
 def plain_characters(text: str) -> str:

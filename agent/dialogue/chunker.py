@@ -43,7 +43,7 @@ _CLOSING: Final = frozenset(")]}）】”」』》〉")
 _QUOTES: Final = _CLOSING | frozenset("\"'’")
 _WORD: Final = re.compile(r"[^\W\d_](?:[\w'’.-]{0,30}\w)?\Z")
 _ABBREVIATIONS: Final = frozenset((
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "no", "fig", "vol", "approx", "e.g", "i.e", "cf", "inc", "ltd", "pp",
+    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "fig", "vol", "approx", "e.g", "i.e", "cf", "inc", "ltd", "pp",
 ))  # fmt: skip
 _WEAK: Final = frozenset((
     "a", "an", "the", "of", "to", "in", "on", "at", "for", "with", "by", "from", "into", "about", "as", "than", "and", "or", "but", "if",
@@ -159,7 +159,8 @@ class _Piece:
         if self._depth or between_digits or not self._speaks:
             return False
         self._words += 1
-        if self._words < _FIRST_WORDS_MAX and self._last_word(at) in _WEAK:
+        word = self._last_word(at - (text[at - 1] == "."))
+        if word in _ABBREVIATIONS or (word in _WEAK and self._words < _FIRST_WORDS_MAX):
             return False
         self._good_end = at
         return True

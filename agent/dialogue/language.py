@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.protocol.messages import Language
 
-HAN: Final = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+HAN: Final = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 """The inside of a regular expression's character class: Chinese characters, 〇 and 々 among them."""
 
 HAN_CHARACTER: Final = re.compile(f"[{HAN}]")

@@ -24,6 +24,9 @@ _BLANKS: Final = re.compile(r"[ \n]+")
 _MARKER: Final = re.compile(rf"#{{1,6}}(?= |\n|\Z|[{HAN}])|#{{2,6}}|>|[-+*•‣◦](?= )|([0-9]{{1,3}})(?:[.)](?=[ *{HAN}])|[、）](?! *\Z))")
 _MARKER_BEGINNING: Final = re.compile(r"(?:#{1,6}|[-+*•‣◦]|[0-9]{1,3}[.)、）]? *)\Z")
 
+_RULE: Final = re.compile(r"[ :|-]{3,200}(?=\n|\Z)")
+_RULE_BEGINNING: Final = re.compile(r"[ :|-]{1,200}\Z")
+
 _FENCE: Final = re.compile(r"`{3,} *([A-Za-z0-9+#._-]{0,20}) *\n")
 _FENCE_BEGINNING: Final = re.compile(r"`{3,} *[A-Za-z0-9+#._-]{0,20} *\Z")
 _PROSE: Final = frozenset({"", "text", "txt", "plain", "plaintext", "markdown", "md"})
@@ -37,6 +40,7 @@ _FOOTNOTE: Final = re.compile(
 _FOOTNOTE_BEGINNING: Final = re.compile(r"(?:\[\^?[0-9,– -]{0,60}|\[\^[A-Za-z0-9_-]{0,20}|\[[ xX]\]?|【[0-9†:a-z–-]{0,24})\Z")
 _ADDRESS: Final = re.compile(r"\]\( ?<?(?:[A-Za-z][A-Za-z0-9+.-]{1,11}:|[/#.])")
 _ADDRESS_BEGINNING: Final = re.compile(r"\](?:\( ?<?[A-Za-z0-9+.-]{0,12})?\Z")
+_BRACKETS: Final = re.compile(r"[()\n]")
 _LINK_TARGET: Final = re.compile(r"\]\([^\s()]{0,200}(?: [\"'][^\"'\n]{0,100}[\"'])?\)|\]\[[^\[\]\n]{0,60}\]")
 _LINK_TARGET_BEGINNING: Final = re.compile(r"\](?:\([^\s()]{0,200}(?: (?:[\"'][^\"'\n]{0,100}[\"']?)?)?|\[[^\[\]\n]{0,60})?\Z")
 
@@ -76,6 +80,7 @@ class MarkupScanner(Scanner):
         self._line_start = True
         self._hidden_until = ""
         self._instead = ""
+        self._address_depth = 0
 
     def feed(self, text: str) -> str:
         return super().feed(plain_characters(text))
@@ -83,12 +88,17 @@ class MarkupScanner(Scanner):
     def _step(self, text: str, at: int, final: bool) -> tuple[int, str] | None:
         if self._hidden_until:
             return self._hidden(text, at, final)
+        if self._address_depth:
+            return self._address(text, at)
         if self._line_start:
             blanks = _BLANKS.match(text, at)
             if blanks:
                 return blanks.end(), blanks.group().replace(" ", "")
-            if not final and _MARKER_BEGINNING.match(text, at):
+            if not final and (_MARKER_BEGINNING.match(text, at) or _RULE_BEGINNING.match(text, at)):
                 return None
+            rule = _RULE.match(text, at)
+            if rule and "-" in rule.group():
+                return rule.end(), BLOCK
             marker = _MARKER.match(text, at)
             if marker:
                 return marker.end(), f"{BLOCK}{marker.group(1)}{PAUSE}" if marker.group(1) else BLOCK
@@ -131,9 +141,6 @@ class MarkupScanner(Scanner):
     def _hidden(self, text: str, at: int, final: bool) -> tuple[int, str] | None:
         mark = self._hidden_until
         found = text.find(mark, at)
-        if mark == ")" and (line_end := text.find("\n", at, found if found >= 0 else len(text))) >= 0:
-            self._hidden_until = ""
-            return line_end, self._instead
         if found >= 0:
             self._hidden_until = ""
             return found + len(mark), self._instead
@@ -141,6 +148,17 @@ class MarkupScanner(Scanner):
             return len(text), ""
         unread = next((length for length in range(len(mark) - 1, 0, -1) if text.endswith(mark[:length], at)), 0)
         return (len(text) - unread, "") if len(text) - unread > at else None
+
+    def _address(self, text: str, at: int) -> tuple[int, str]:
+        """Skip the rest of a link's address, which may hold brackets but no line end."""
+        for bracket in _BRACKETS.finditer(text, at):
+            if bracket.group() == "\n":
+                self._address_depth = 0
+                return bracket.start(), ""
+            self._address_depth += 1 if bracket.group() == "(" else -1
+            if not self._address_depth:
+                return bracket.end(), ""
+        return len(text), ""
 
     def _escape(self, text: str, at: int, final: bool) -> tuple[int, str] | None:
         if at + 1 == len(text):
@@ -217,7 +235,7 @@ class MarkupScanner(Scanner):
             return None
         address = _ADDRESS.match(text, at)
         if address:
-            self._hide(")", "")
+            self._address_depth = 1
             return address.end(), ""
         target = _LINK_TARGET.match(text, at)
         return (target.end() if target else at + 1), ""

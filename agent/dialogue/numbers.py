@@ -26,7 +26,7 @@ _RUN: Final = re.compile(
 )
 _RUN_GOES_ON: Final = re.compile(r"(?:[ x×–—~-]{0,3}| ?\([0-9]{0,4}\)?[ -]?|\)[ -]?|[ \x1f]{0,2})\Z")
 _COUNTS: Final = frozenset("0123456789°%‰+$€£¥₹₩²³")
-_UNIT_WORD: Final = re.compile(r" ?[ap]\.m\.(?= ?[a-z0-9,;])| ?[A-Za-zμµΩ°](?:[A-Za-z0-9μµΩ²³/^]|\.(?=[A-Za-z])){0,15}")
+_UNIT_WORD: Final = re.compile(r" ?[€£₹₩](?! ?[0-9])| ?[ap]\.m\.(?= ?[a-z0-9,;])| ?[A-Za-zμµΩ°](?:[A-Za-z0-9μµΩ²³/^]|\.(?=[A-Za-z])){0,15}")
 _UNIT: Final = re.compile(rf"{UNIT_PATTERN}|{CURRENCY_PATTERN}|[ap]\.?m|[kKMB]n?", re.IGNORECASE)
 _HAN_SUFFIX: Final = re.compile(rf" ?[{HAN}]{{1,{reading_zh.LONGEST_SUFFIX}}}")
 _BEHIND_DIGITS: Final = re.compile(r"[0-9] ?([^0-9]+)\Z")

@@ -123,7 +123,7 @@ def _half_of_day(letter: str | None) -> str:
     return f" {letter.upper()}M" if letter else ""
 
 
-@_reads(r"([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?(?! ?[A-Za-z]?[0-9:])(?: ?([aApP])\.?[mM](?![A-Za-z])\.?)?")
+@_reads(r"([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?(?!:?[0-9])(?: ?([aApP])\.?[mM](?![A-Za-z])\.?)?")
 def _clock(match: re.Match[str], _: str) -> str | None:
     hour, minute, second, half = match.groups()
     if int(hour) > 24:
@@ -291,7 +291,7 @@ def _range(match: re.Match[str], _: str) -> str:
     return f"{_plain(low)} to {_plain(high)}"
 
 
-@_reads(r"([0-9]+):([0-9]+)(?![0-9:])")
+@_reads(r"([0-9]+):([0-9]+)(?!:?[0-9])")
 def _ratio(match: re.Match[str], _: str) -> str:
     return f"{cardinal(match.group(1))} to {cardinal(match.group(2))}"
 

@@ -136,7 +136,7 @@ def _is_year(number: str, following: str, before: str) -> bool:
     return len(number) == 2 and (number[0] == "0" or (number > "80" and number[1] != "0"))
 
 
-@_reads(r"([0-9]{1,2})[:：]([0-5][0-9])(?:[:：]([0-5][0-9]))?(?![0-9:：])(?: ?([aApP])\.?[mM]\.?(?![A-Za-z]))?")
+@_reads(r"([0-9]{1,2})[:：]([0-5][0-9])(?:[:：]([0-5][0-9]))?(?![:：]?[0-9])(?: ?([aApP])\.?[mM]\.?(?![A-Za-z]))?")
 def _clock(match: re.Match[str], before: str) -> str | None:
     hour, minute, second, half = match.groups()
     if int(hour) > 24 or re.search("比分|比例|战|胜|负|赢|输", before[-6:]):
@@ -291,7 +291,7 @@ def _range(match: re.Match[str], before: str) -> str:
     return f"{_counted(low, following, before)}到{_counted(high, following, before)}"
 
 
-@_reads(r"([0-9]+)[:：]([0-9]+)(?![0-9:：])")
+@_reads(r"([0-9]+)[:：]([0-9]+)(?![:：]?[0-9])")
 def _ratio(match: re.Match[str], _: str) -> str:
     return f"{cardinal(match.group(1))}比{cardinal(match.group(2))}"
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Final
 
+from agent.dialogue.alignment import Alignment
+
 CONTEXT: Final = 32
 """Characters already read that a step may still look at."""
 
@@ -18,6 +20,8 @@ class Scanner(ABC):
     """Feed it text in pieces of any length; each call returns what has become certain."""
 
     def __init__(self) -> None:
+        self.alignment: Alignment | None = None
+        """Set it before the first text to have each step noted."""
         self._held = ""
         self._at = 0
 
@@ -47,6 +51,8 @@ class Scanner(ABC):
             if step is None:
                 assert not final, f"{type(self).__name__} waits at {text[at : at + 20]!r} although the text has ended"
                 break
+            if self.alignment is not None:
+                self.alignment.note(step[0] - at, len(step[1]))
             at, piece = step
             written.append(piece)
         kept_from = max(0, at - CONTEXT)

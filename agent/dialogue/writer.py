@@ -47,7 +47,8 @@ class SpeechWriter:
         return self._previous
 
     def owe(self, owed: Owed) -> None:
-        self._owed = max(self._owed, owed)
+        """Two line ends, with nothing said between them, end a paragraph."""
+        self._owed = Owed.STOP if owed is self._owed is Owed.LINE else max(self._owed, owed)
 
     def settle(self, first: str, goes_on: bool | None = None) -> str:
         """What is owed, now that a word follows that begins with `first`; `goes_on`: it may continue the line before, as a small letter does."""

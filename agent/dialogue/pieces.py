@@ -1,0 +1,78 @@
+"""From the stream of a language model to pieces for synthesis, each with the stretch of the model's own text that it says."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from agent.dialogue.alignment import Alignment
+from agent.dialogue.characters import plain_characters
+from agent.dialogue.chunker import Chunker
+from agent.dialogue.markup import MarkupScanner
+from agent.dialogue.spoken import SpokenScanner
+from agent.protocol.messages import Language
+
+_BLOCK: Final = 1_000
+"""Characters worked on at once, so that the books on them stay small however long a delta is."""
+
+
+class Piece(NamedTuple):
+    """`written`: as the model wrote it, Markdown and all; `spoken`: as it is said, perhaps nothing."""
+
+    written: str
+    spoken: str
+
+
+class SpeechPieces:
+    """`feed` deltas, `flush` at the end of each answer. What was written, joined, is the answer; what is spoken, joined, is `speakable(answer)`."""
+
+    def __init__(self, language: Language = "en") -> None:
+        self._language: Language = language
+        self._begin()
+
+    def _begin(self) -> None:
+        self._markup = MarkupScanner()
+        self._reader = SpokenScanner(self._language)
+        self._chunker = Chunker()
+        self._characters = Alignment()
+        self._markup.alignment = Alignment()
+        self._reader.alignment = Alignment()
+        self._written = ""
+        self._written_before = 0
+        self._spoken = 0
+
+    def feed(self, delta: str) -> list[Piece]:
+        pieces: list[Piece] = []
+        for start in range(0, len(delta), _BLOCK):
+            block = delta[start : start + _BLOCK]
+            self._written += block
+            pieces += map(self._piece, self._chunker.feed(self._reader.feed(self._markup.feed(self._plain(block)))))
+        return pieces
+
+    def flush(self) -> list[Piece]:
+        """The rest of the answer; the next delta begins another."""
+        spoken = self._reader.feed(self._markup.flush()) + self._reader.flush()
+        pieces = [self._piece(chunk) for chunk in (*self._chunker.feed(spoken), *self._chunker.flush())]
+        if self._written:
+            last = pieces.pop() if pieces else Piece("", "")
+            pieces.append(Piece(last.written + self._written, last.spoken))
+        self._begin()
+        return pieces
+
+    def _plain(self, block: str) -> str:
+        plain = plain_characters(block)
+        if plain == block:
+            self._characters.note(len(block), len(block))
+        else:
+            for character in block:
+                self._characters.note(1, len(plain_characters(character)))
+        return plain
+
+    def _piece(self, chunk: str) -> Piece:
+        assert self._markup.alignment is not None
+        assert self._reader.alignment is not None
+        self._spoken += len(chunk)
+        end = self._characters.source(self._markup.alignment.source(self._reader.alignment.source(self._spoken)))
+        length = max(0, end - self._written_before)
+        written, self._written = self._written[:length], self._written[length:]
+        self._written_before += length
+        return Piece(written, chunk)
