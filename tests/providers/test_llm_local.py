@@ -99,6 +99,11 @@ async def test_it_answers_stops_and_survives_its_own_death(process: LanguageMode
     await answer(engine, "Count slowly from one to five hundred, in words.", stop_after=3)
     await _until_idle(process)
 
+    unread = engine.chat(chat_ctx=context(("user", "What comes next? " + "one two three " * 300)), conn_options=ONCE)
+    await _until_busy(process)
+    await unread.aclose()
+    await _until_idle(process, seconds=6)  # one batch on a busy machine; the whole prompt takes a quiet one 14 s
+
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(APIConnectionError):
@@ -109,10 +114,18 @@ async def test_it_answers_stops_and_survives_its_own_death(process: LanguageMode
     assert "Rome" in await answer(engine, "What is the capital of Italy?")
 
 
-async def _until_idle(process: LanguageModelProcess) -> None:
-    """A cancelled request stops computing: within two seconds the process uses less than a tenth of a core."""
+async def _until_busy(process: LanguageModelProcess) -> None:
     watched = psutil.Process(process.pid)
-    async with asyncio.timeout(2):
+    before = sum(watched.cpu_times()[:2])
+    async with asyncio.timeout(10):
+        while sum(watched.cpu_times()[:2]) - before < 0.1:  # noqa: ASYNC110 - another process must begin
+            await asyncio.sleep(0.02)
+
+
+async def _until_idle(process: LanguageModelProcess, seconds: float = 2) -> None:
+    """A cancelled request stops computing: in time the process uses less than a tenth of a core."""
+    watched = psutil.Process(process.pid)
+    async with asyncio.timeout(seconds):
         while True:
             before = sum(watched.cpu_times()[:2])
             await asyncio.sleep(0.2)
