@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bench import page
 from bench.__main__ import document, main
 from bench.report import Machine, Record, Result, Row, as_markdown, less, median, number, p90, ratio, read, save, verdict
