@@ -28,9 +28,9 @@ def audible(pcm: Pcm) -> tuple[int, int] | None:
 
 @dataclass
 class Exchange:
-    """One question. Times are loop time in seconds; None: it did not happen."""
+    """One question. Times are loop time in seconds; None: it did not happen. `since` is where latency counts from: the true end of speech, or its begin."""
 
-    speech_end: float
+    since: float
     first_sound: float | None = None
     understood_at: float | None = None
     understood: str = ""
@@ -39,8 +39,8 @@ class Exchange:
 
     @property
     def latency_ms(self) -> float | None:
-        """True end of speech → first audible sample at the client."""
-        return None if self.first_sound is None else (self.first_sound - self.speech_end) * 1000
+        """From `since` to the first audible sample at the client."""
+        return None if self.first_sound is None else (self.first_sound - self.since) * 1000
 
 
 class Caller:
@@ -64,20 +64,27 @@ class Caller:
         self._door = door
         self._tasks.start(self._speak(door), "microphone")
 
-    async def ask(self, question: Pcm, *, limit_seconds: float = ANSWER_SECONDS, settle_seconds: float = 0.6) -> Exchange:
-        """Say `question` (16 kHz) and wait until its answer was heard to the end and it is quiet again."""
+    async def ask(
+        self, question: Pcm, *, echo: bool = False, limit_seconds: float = ANSWER_SECONDS, settle_seconds: float = 0.6
+    ) -> Exchange:
+        """Say `question` (16 kHz) and wait until its answer was heard to the end and it is quiet again.
+
+        `echo`: who answers says everything back at once, so the time counts from the begin of the question.
+        """
         spoken = audible(question)
         assert spoken is not None, "a question that nobody can hear"
         loop = asyncio.get_running_loop()
         self._speech_began = loop.create_future()
         self._ended = False
         self._waiting = question
-        exchange = self._exchange = Exchange(speech_end=float("inf"))
-        exchange.speech_end = await self._speech_began + spoken[1] / MICROPHONE_RATE
-        deadline = exchange.speech_end + limit_seconds
+        exchange = self._exchange = Exchange(since=float("inf"))
+        began = await self._speech_began
+        speech_end = began + spoken[1] / MICROPHONE_RATE
+        exchange.since = began + spoken[0] / MICROPHONE_RATE if echo else speech_end
+        deadline = speech_end + limit_seconds
         while self._closed is None and (now := loop.time()) < deadline:
             heard = exchange.first_sound is not None and (self._ended or self._state == "idle")
-            quiet_at = max(self._last_sound, exchange.speech_end) + settle_seconds
+            quiet_at = max(self._last_sound, speech_end) + settle_seconds
             if heard and now >= quiet_at:
                 break
             self._changed.clear()
@@ -136,7 +143,7 @@ class Caller:
             return
         exchange = self._exchange
         first = at + heard[0] / RATE
-        if exchange is not None and exchange.first_sound is None and first > exchange.speech_end:
+        if exchange is not None and exchange.first_sound is None and first > exchange.since:
             exchange.first_sound = first
         self._last_sound = at + heard[1] / RATE
         self._changed.set()

@@ -26,6 +26,7 @@ VOICE_RATE: Final = 24_000
 BASE_HZ: Final = 400
 STEP_HZ: Final = 100
 WORD_SECONDS: Final = 0.25
+_NUMBERS: Final = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def pitch_of(number: int) -> int:
@@ -108,8 +109,9 @@ class InstantTTS(tts.TTS[Any]):
         return _InstantSpeech(tts=self, input_text=text, conn_options=conn_options)
 
     def number_in(self, text: str) -> int:
-        if digits := re.findall(r"\d+", text):
-            self._number = int(digits[-1])
+        """The text was made speakable, so that its number comes as a word."""
+        if found := [_NUMBERS.index(word) for word in re.findall(r"[a-z]+", text.lower()) if word in _NUMBERS]:
+            self._number = found[-1]
         return self._number
 
 
