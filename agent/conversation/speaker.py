@@ -13,10 +13,9 @@ from livekit.agents.voice import ModelSettings
 from agent.config import Persona
 from agent.conversation.output import current_speech
 from agent.conversation.script import Scripts
-from agent.dialogue.chunker import Chunker
 from agent.dialogue.language import script_language
 from agent.dialogue.persona import chat_prefix
-from agent.dialogue.speakable import SpeakableStream
+from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.protocol.messages import RATE, Language, LanguageChoice
 
 HISTORY_ITEMS: Final = 24
@@ -82,9 +81,9 @@ class Speaker(Agent):
         pieces = self._pieces(text)
         samples = 0.0
         try:
-            async for raw, spoken in pieces:
-                if raw:
-                    script.write(round(samples), raw)
+            async for written, spoken in pieces:
+                if written:
+                    script.write(round(samples), written)
                 if not spoken.strip():
                     continue
                 async for frame in self._synthesize(voice, spoken):
@@ -92,23 +91,20 @@ class Speaker(Agent):
                     yield frame
         except Exception as error:
             self._topic.voice_failed(error)
-            async for raw, _ in pieces:  # the answer goes on as text
-                script.write(round(samples), raw)
+            async for written, _ in pieces:  # the answer goes on as text
+                script.write(round(samples), written)
         finally:
             if samples == 0:
                 self._scripts.discard(speech, script)
 
-    async def _pieces(self, text: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str], None]:
-        """Chunks of the text as it is shown and as it is spoken."""
-        language = self._topic.language
-        chunker, speakable = Chunker(), SpeakableStream("zh" if language == "zh" else "en")
+    async def _pieces(self, text: AsyncIterable[str]) -> AsyncGenerator[Piece, None]:
+        """Pieces of the text, each as it was written and as it is spoken."""
+        pieces = SpeechPieces("zh" if self._topic.language == "zh" else "en")
         async for delta in text:
-            for chunk in chunker.feed(delta):
-                yield chunk, speakable.feed(chunk)
-        for chunk in chunker.flush():
-            yield chunk, speakable.feed(chunk)
-        if rest := speakable.flush():
-            yield "", rest
+            for piece in pieces.feed(delta):
+                yield piece
+        for piece in pieces.flush():
+            yield piece
 
     async def _synthesize(self, voice: tts.TTS[Any], spoken: str) -> AsyncGenerator[rtc.AudioFrame, None]:
         options = self.session.conn_options.tts_conn_options

@@ -138,7 +138,7 @@ async def test_a_spoken_question_is_answered_in_order(host: ConversationHost) ->
     assert sounding[0].t <= start.message.t0 < sounding[0].t + BLOCK_SAMPLES
     assert {b.gen for b in sounding} == {1}
     assert end.message.t_end - start.message.t0 >= (9 * 0.25 + 0.2) * RATE - BLOCK_SAMPLES
-    assert sum(int(np.count_nonzero(b.pcm)) for b in sounding) == pytest.approx(9 * 0.25 * RATE, rel=0.01)
+    assert sum(int(np.count_nonzero(b.pcm)) for b in sounding) == pytest.approx(9 * 0.25 * RATE, rel=0.03)
 
 
 async def test_envelopes_are_numbered_without_a_gap_and_the_clock_never_skips(host: ConversationHost) -> None:
@@ -286,7 +286,7 @@ async def test_page_context_reaches_the_model_as_data_and_expires(engines: Insta
     conversation.receive(Envelope(ContextUpdate(version=3, text="", ttl_ms=1)))
     conversation.receive(Envelope(TextInput(text="And now?")))
     await client.until_count(GenerationEnd, 2)
-    assert "832" not in str(model.asked[-1].to_dict())
+    assert not any("832" in (item.text_content or "") for item in model.asked[-1].items if item.type == "message")
 
 
 async def test_the_model_remembers_what_was_heard(engines: InstantEngines, host: ConversationHost) -> None:

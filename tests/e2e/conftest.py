@@ -49,8 +49,9 @@ def demo(models: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         assert program.stop() == 0, "\n".join(program.lines[-30:])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def playwright() -> Iterator[Playwright]:
+    """Playwright runs an event loop in this thread, so it must be gone before an asynchronous test begins."""
     with sync_playwright() as started:
         yield started
 
@@ -63,7 +64,9 @@ class Visitor:
         self._chromium = chromium
         self._browsers: list[Browser] = []
 
-    def open(self, url: str, microphone: Path | None = None, *arguments: str, width: int = 1280, height: int = 800, locale: str = "en") -> Page:
+    def open(
+        self, url: str, microphone: Path | None = None, *arguments: str, width: int = 1280, height: int = 800, locale: str = "en"
+    ) -> Page:
         browser = self._playwright.chromium.launch(executable_path=self._chromium, args=[*launch_arguments(microphone), *arguments])
         self._browsers.append(browser)
         context = browser.new_context(

@@ -1,0 +1,187 @@
+"""Every door from outside: the terminal client through each, a foreign page through none, and no word to the network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from infra.paths import ROOT
+from tests.e2e.conftest import READY_SECONDS, Visitor
+from tests.fixtures.program import Program
+from tests.fixtures.speech import Speaker
+
+pytestmark = pytest.mark.models
+
+
+def talk(door: str, url: str, microphone: Path, out: Path, *more: str) -> list[dict[str, object]]:
+    """`visavis talk`; its turns."""
+    command = [sys.executable, "-m", "agent.cli", "talk", str(microphone), "--door", door, "--url", url, "--out", str(out), "--json", *more]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def sides(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 48_000)
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+@pytest.mark.parametrize("door", ["peer", "ws"])
+def test_talking_through_each_door(demo: str, speaker: Speaker, tmp_path: Path, door: str) -> None:
+    out = tmp_path / "out.wav"
+    (turn,) = talk(door, demo, speaker.file("What is the capital of France?"), out, "--language", "en")
+    assert "capital of France" in str(turn["said"])
+    assert "Paris" in str(turn["answer"])
+    assert isinstance(turn["latency_ms"], float)
+    assert turn["latency_ms"] > 0
+    said, heard = sides(out)
+    assert np.abs(said).max() > 3_000
+    assert np.abs(heard).max() > 3_000
+
+
+def test_talking_in_chinese_with_the_language_found_by_ear(demo: str, speaker: Speaker, tmp_path: Path) -> None:
+    (turn,) = talk("ws", demo, speaker.file("中国的首都是哪里？"), tmp_path / "out.wav")
+    assert "首都" in str(turn["said"])
+    assert "北京" in str(turn["answer"])
+
+
+def test_a_file_that_is_no_sound_and_a_server_that_is_not_there(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no sound at all")
+    for arguments, says in (
+        ([str(broken)], "broken.wav"),
+        (["--text", "hi", "--door", "ws", "--url", "http://127.0.0.1:9"], "no server answers"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "agent.cli", "talk", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert says in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def foreign_site(script: str) -> Iterator[int]:
+    """A site of somebody else; the browser takes it for evil.example."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = f"<!doctype html><title>evil</title><script>{script}</script>".encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+ATTACK = """
+window.attack = async address => {
+  const outcomes = {};
+  for (const [name, options] of [["token", {method: "POST", body: "{}"}], ["simple", {method: "POST", headers: {"Content-Type": "text/plain"}, body: "{}"}]])
+    outcomes[name] = await fetch(address + "/api/token", options).then(r => r.text(), () => "refused");
+  outcomes.offer = await fetch(address + "/api/rtc/offer", {method: "POST", headers: {Authorization: "Bearer x"}, body: "{}"}).then(r => r.text(), () => "refused");
+  outcomes.info = await fetch(address + "/api/info").then(r => r.text(), () => "refused");
+  outcomes.socket = await new Promise(done => {
+    const socket = new WebSocket(address.replace("http", "ws") + "/ws/session", ["visavis.v1", "token.x"]);
+    socket.onopen = () => done("open"); socket.onerror = () => done("refused");
+  });
+  return outcomes;
+}
+"""
+
+
+@pytest.mark.browser
+def test_a_page_of_a_foreign_site_opens_no_door(demo: str, visitor: Visitor) -> None:
+    with foreign_site(ATTACK) as port:
+        page = visitor.open(f"http://evil.example:{port}/", None, "--host-resolver-rules=MAP evil.example 127.0.0.1")
+        outcomes = page.evaluate("address => window.attack(address)", demo)
+        assert set(outcomes.values()) == {"refused"}, outcomes
+        rebound = page.goto(demo.replace("127.0.0.1", "evil.example"))
+        assert rebound is not None
+        assert rebound.status == 421
+
+
+INSIDE = """
+ip link set lo up
+ip link add out0 type dummy
+sysctl -qw net.ipv6.conf.out0.disable_ipv6=1 2>/dev/null || true
+ip address add 10.99.0.2/24 dev out0
+ip link set out0 up
+ip route add default via 10.99.0.1
+ip neighbour add 10.99.0.1 lladdr 02:00:00:00:00:01 dev out0
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"),
+    reason="needs root, unshare and ip: a network namespace whose only way out is counted",
+)
+def test_a_conversation_says_nothing_to_the_network(speaker: Speaker, tmp_path: Path) -> None:
+    microphone = speaker.file("What is the capital of France?")
+    script = f"""
+import socket, sys
+from pathlib import Path
+from tests.e2e.test_doors import talk
+from tests.fixtures.program import Program
+sent = lambda: int(Path("/sys/class/net/out0/statistics/tx_packets").read_text())
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 9))
+assert sent() > 0, "the namespace does not count what leaves it"
+before = sent()
+with Program([sys.executable, "-m", "agent.cli", "demo"], {{"VISAVIS_HOME": {str(tmp_path / "home")!r}, "PORT": "8123"}}) as program:
+    program.wait_for("Ready: ", {READY_SECONDS})
+    for door in ("peer", "ws"):
+        (turn,) = talk(door, "http://127.0.0.1:8123", Path({str(microphone)!r}), Path({str(tmp_path)!r}) / f"{{door}}.wav", "--language", "en")
+        assert "Paris" in turn["answer"], turn
+print("LEFT", sent() - before)
+"""
+    command = ["unshare", "--net", "sh", "-c", INSIDE, "sh", sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert "LEFT 0" in done.stdout, done.stdout[-2000:]
+
+
+def test_make_demo_says_what_is_wrong(tmp_path: Path) -> None:
+    with foreign_site("") as port:
+        cases = [
+            ({"PORT": str(port)}, "in use"),
+            ({"PORT": "many"}, "PORT=many"),
+            ({"MODELS": "huge"}, "MODELS=huge"),
+            ({"VISAVIS__PROVIDERS__STT": "local.atuo"}, "did you mean local.auto"),
+            ({"VISAVIS__HTTP__HOST": "0.0.0.0"}, "auth.mode"),
+            ({"VISAVIS_CONFIG": str(tmp_path / "none.yaml")}, "does not exist"),
+        ]
+        for environment, says in cases:
+            with Program([sys.executable, "-m", "agent.cli", "demo"], {"VISAVIS_HOME": str(tmp_path), **environment}) as program:
+                program._process.wait(60)
+                assert program.stop() != 0
+            text = " ".join(" ".join(program.lines).split())
+            assert says in text, text
+            assert "Traceback" not in text, text
