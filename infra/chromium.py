@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infra.console import Failure, entry, is_root, output, say
+from infra.libraries import BROWSER_TESTS, missing, refusal
 from infra.toolchain import apt_install
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -38,10 +39,10 @@ def find(environ: Mapping[str, str] = os.environ, runs: Callable[[str], bool] | 
     return next((place for place in places if place and Path(place).exists() and runs(place)), None)
 
 
-def ensure() -> str | None:
-    """As `find`; a root on Debian installs Chromium first, and Chinese fonts so that pictures show what the page says. Never fails for want of it."""
+def ensure() -> None:
+    """As root on Debian, install what is missing: Chromium, and Chinese fonts so that pictures show what the page says. `lacking` tells the outcome."""
     can_install = is_root() and shutil.which("apt-get") is not None
-    wanted = []
+    wanted = list(missing(BROWSER_TESTS).values())
     if find() is None:
         wanted.append("chromium")
     if shutil.which("fc-list") is None or not output(["fc-list", ":lang=zh"]):
@@ -51,15 +52,18 @@ def ensure() -> str | None:
             apt_install(*wanted)
         except Failure as failure:
             say(f"  {failure}")
-    return find()
 
 
-def missing() -> str:
-    """What to tell when there is no Chromium."""
-    return (
-        "no Chromium: the tests in a browser are not run. Install one (Debian: apt-get install chromium), "
-        "or name the program of a Chrome by VISAVIS_CHROMIUM"
-    )
+def lacking() -> str | None:
+    """Why tests in a browser cannot be run, and what to do; None when they can."""
+    if find() is None:
+        return (
+            "no Chromium: the tests in a browser are not run. Install one (Debian: apt-get install chromium), "
+            "or name the program of a Chrome by VISAVIS_CHROMIUM"
+        )
+    if libraries := missing(BROWSER_TESTS):
+        return "the tests in a browser are not run: " + refusal(libraries)
+    return None
 
 
 def is_required(environ: Mapping[str, str] = os.environ, root: bool | None = None) -> bool:
@@ -72,10 +76,10 @@ def _runs(program: str) -> bool:
 
 
 def main() -> int:
-    path = ensure()
-    if path is None:
-        raise Failure(missing())
-    print(path)
+    ensure()
+    if reason := lacking():
+        raise Failure(reason)
+    print(find())
     return 0
 
 

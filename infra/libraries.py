@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from infra.console import Failure, is_root
 from infra.toolchain import apt_install
@@ -13,29 +13,31 @@ from infra.toolchain import apt_install
 NEEDED: Mapping[str, str] = {"libgomp.so.1": "libgomp1"}
 """Library: Debian's package. GNU OpenMP is what the language model computes with; it comes with a C compiler, too."""
 
+BROWSER_TESTS: Mapping[str, str] = {"libatomic.so.1": "libatomic1"}
+"""Playwright's driver is linked against it."""
 
-def missing(loads: Callable[[str], bool] | None = None) -> list[str]:
-    """Those of `NEEDED` that the dynamic linker does not find."""
-    loads = loads or _loads
-    return [library for library in NEEDED if not loads(library)]
+
+def missing(needed: Mapping[str, str] = NEEDED) -> dict[str, str]:
+    """Those of `needed` that the dynamic linker does not find."""
+    return {library: package for library, package in needed.items() if sys.platform == "linux" and not _loads(library)}
 
 
 def ensure() -> None:
     """Install what is missing where we are root on Debian; elsewhere raise `Failure` with what to install."""
-    if sys.platform != "linux" or not missing():
+    if not missing():
         return
     if is_root() and shutil.which("apt-get"):
-        apt_install(*(NEEDED[library] for library in missing()))
+        apt_install(*missing().values())
     if lacking := missing():
         raise Failure(refusal(lacking))
 
 
-def refusal(lacking: list[str]) -> str:
-    packages = " ".join(NEEDED[library] for library in lacking)
+def refusal(lacking: Mapping[str, str]) -> str:
+    packages = list(lacking.values())
     return (
         f"this system lacks {', '.join(lacking)}. Install it and run this again:\n"
-        f"  Debian, Ubuntu, WSL2:  sudo apt-get install {packages}\n"
-        "  Fedora, RHEL:          sudo dnf install libgomp"
+        f"  Debian, Ubuntu, WSL2:  sudo apt-get install {' '.join(packages)}\n"
+        f"  Fedora, RHEL:          sudo dnf install {' '.join(package.rstrip('1') for package in packages)}"
     )
 
 

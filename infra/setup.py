@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from infra import environment, libraries, page
+from infra import environment, libraries, page, toolchain
 from infra.console import Failure, entry
+from infra.paths import VENV
 from infra.supported import refusal, this_machine
 
 
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise Failure(reason)
     libraries.ensure()
     environment.ensure(options.dev)
+    toolchain.link_npm(VENV / "bin")
     page.ensure()
     return 0
 

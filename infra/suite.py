@@ -43,10 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _bring() -> None:
     livekit_install.ensure()
-    if chromium.ensure() is None:
+    chromium.ensure()
+    if reason := chromium.lacking():
         if chromium.is_required():
-            raise Failure(chromium.missing())
-        say(f"• {chromium.missing()}")
+            raise Failure(reason)
+        say(f"• {reason}")
 
 
 def _test_page() -> int:

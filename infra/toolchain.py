@@ -55,6 +55,16 @@ def node_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {**environ, "PATH": f"{folder / 'bin'}{os.pathsep}{environ.get('PATH', os.defpath)}"}
 
 
+def link_npm(folder: Path) -> None:
+    """Put npm and its node into `folder` (the environment's programs) where the PATH has none: some models come from npm's registry."""
+    if shutil.which("npm") or ((folder / "npm").exists() and (folder / "node").exists()):
+        return
+    programs = Path(node_environment()["PATH"].split(os.pathsep)[0])
+    for name in ("node", "npm"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(programs / name)
+
+
 def node_is_new_enough(found: tuple[int, ...]) -> bool:
     """The page's build tool asks for 20.19 or a later 20, or for 22.12 and up."""
     return (20, 19) <= found < (21,) or found >= (22, 12)

@@ -26,11 +26,12 @@ def livekit_server() -> Iterator[LiveKitServer]:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The path of Chromium. Without one the test is reported as not run; on a build machine that could have one it fails."""
-    path = chromium.find()
-    if path is None:
+    if reason := chromium.lacking():
         if chromium.is_required():
-            pytest.fail(chromium.missing())
-        pytest.skip(chromium.missing())
+            pytest.fail(reason)
+        pytest.skip(reason)
+    path = chromium.find()
+    assert path is not None
     return path
 
 

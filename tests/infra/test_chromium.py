@@ -41,3 +41,13 @@ def test_its_absence_is_a_failure_only_where_it_could_be_installed() -> None:
     assert not chromium.is_required({"CI": "true"}, root=False)
     assert not chromium.is_required({"CI": ""}, root=True)
     assert not chromium.is_required({}, root=True)
+
+
+def test_what_is_lacking_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chromium, "find", lambda: "/bin/chromium")
+    monkeypatch.setattr(chromium, "missing", lambda needed: {})
+    assert chromium.lacking() is None
+    monkeypatch.setattr(chromium, "missing", lambda needed: {"libatomic.so.1": "libatomic1"})
+    assert "apt-get install libatomic1" in str(chromium.lacking())
+    monkeypatch.setattr(chromium, "find", lambda: None)
+    assert "VISAVIS_CHROMIUM" in str(chromium.lacking())

@@ -85,6 +85,25 @@ def test_without_pip_and_venv_the_person_is_told_what_to_install(tmp_path: Path,
         toolchain.uv()
 
 
+def test_npm_is_put_beside_the_environments_python_where_the_path_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought, folder, path = tmp_path / "brought", tmp_path / "venv", tmp_path / "path"
+    for place in (brought, folder, path):
+        place.mkdir()
+    for name in ("node", "npm"):
+        (brought / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(path))
+    monkeypatch.setattr(toolchain, "node_environment", lambda: {"PATH": f"{brought}:{path}"})
+    toolchain.link_npm(folder)
+    assert {link.name: link.readlink() for link in folder.iterdir()} == {"node": brought / "node", "npm": brought / "npm"}
+
+    monkeypatch.setattr(toolchain, "node_environment", lambda: pytest.fail("it was there already"))
+    toolchain.link_npm(folder)
+    (folder / "npm").unlink()
+    (path / "npm").touch(mode=0o755)
+    toolchain.link_npm(folder)
+    assert not (folder / "npm").exists()
+
+
 @pytest.mark.parametrize("file", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda file: file.name)
 def test_every_tool_is_locked_by_hash(file: Path) -> None:
     entries = re.split(r"\n(?=\S)", file.read_text(encoding="utf-8").strip())
