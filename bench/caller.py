@@ -12,7 +12,7 @@ from agent.aio import Tasks
 from agent.media.block import Pcm
 from agent.media.turn_taking import MICROPHONE_RATE
 from agent.protocol.envelope import Envelope
-from agent.protocol.messages import RATE, AsrFinal, AssistantText, ClientHello, ErrorMessage, GenerationEnd, StateUpdate
+from agent.protocol.messages import RATE, AsrFinal, AssistantText, ClientHello, ClientInterrupt, ErrorMessage, GenerationEnd, StateUpdate
 from agent.talk.door import FRAME_SAMPLES, Door
 
 AUDIBLE: Final = 460
@@ -65,11 +65,18 @@ class Caller:
         self._tasks.start(self._speak(door), "microphone")
 
     async def ask(
-        self, question: Pcm, *, echo: bool = False, limit_seconds: float = ANSWER_SECONDS, settle_seconds: float = 0.6
+        self,
+        question: Pcm,
+        *,
+        echo: bool = False,
+        cut_seconds: float | None = None,
+        limit_seconds: float = ANSWER_SECONDS,
+        settle_seconds: float = 0.6,
     ) -> Exchange:
         """Say `question` (16 kHz) and wait until its answer was heard to the end and it is quiet again.
 
         `echo`: who answers says everything back at once, so the time counts from the begin of the question.
+        `cut_seconds`: the answer is interrupted so long after its first sound; None: it is heard to the end.
         """
         spoken = audible(question)
         assert spoken is not None, "a question that nobody can hear"
@@ -87,6 +94,13 @@ class Caller:
             quiet_at = max(self._last_sound, speech_end) + settle_seconds
             if heard and now >= quiet_at:
                 break
+            if exchange.first_sound is not None and cut_seconds is not None:
+                await asyncio.sleep(exchange.first_sound + cut_seconds - now)
+                cut_seconds = None
+                assert self._door is not None
+                await self._door.send(ClientInterrupt())
+                self._ended = True
+                continue
             self._changed.clear()
             try:
                 async with asyncio.timeout((quiet_at if heard else deadline) - now):

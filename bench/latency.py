@@ -1,0 +1,86 @@
+"""The embedded default: from the true end of speech to the first audible sample of the answer, with the local models, in process, in one call a language."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+from agent.config import Config, ConfigError, Persona
+from agent.conversation.host import ConversationHost
+from agent.engines import ConfiguredEngines
+from agent.models.errors import ModelError
+from agent.models.terminal import TerminalProgress
+from agent.protocol.messages import ClientHello, Language
+from agent.talk.door import DoorError
+from agent.talk.local import LocalDoor
+from bench.caller import Caller, Exchange
+from bench.options import Options, Unmeasured
+from bench.questions import QUESTIONS, spoken
+from bench.report import Result, Row, median, p90
+
+GOALS_SECONDS: Final[dict[Language, float]] = {"en": 1.6, "zh": 2.8}
+NAMES: Final[dict[Language, str]] = {"en": "English", "zh": "Chinese"}
+CUT_SECONDS: Final = 1.0
+"""Answers are interrupted so long after their first sound: what comes later is not measured."""
+
+
+async def call(host: ConversationHost, engines: ConfiguredEngines, language: Language, turns: int) -> list[Exchange]:
+    """`turns` questions in one conversation; they begin anew when there are more turns than questions."""
+    voice = engines.build(Persona()).tts
+    questions = [QUESTIONS[language][turn % len(QUESTIONS[language])] for turn in range(turns)]
+    sounds = [await spoken(text, voice) for text in questions]
+    caller = Caller()
+    try:
+        await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
+        return [await caller.ask(sound, cut_seconds=CUT_SECONDS, settle_seconds=1.0) for sound in sounds]
+    except DoorError as error:
+        raise Unmeasured(str(error)) from None
+    finally:
+        await caller.aclose()
+
+
+def rows(language: Language, exchanges: list[Exchange]) -> list[Row]:
+    """The lines of one language."""
+    seconds = [exchange.latency_ms / 1000 for exchange in exchanges if exchange.latency_ms is not None]
+    final = [exchange.understood_at - exchange.since for exchange in exchanges if exchange.understood_at is not None]
+    name = NAMES[language]
+    return [
+        Row(f"{name}: end of speech → first sound, median", median(seconds), "s", GOALS_SECONDS[language], f"{len(seconds)} questions"),
+        Row(f"{name}: p90", p90(seconds), "s"),
+        Row(f"{name}: of which until the final transcript, median", median(final), "s"),
+        Row(f"{name}: questions without an answer", float(len(exchanges) - len(seconds)), ""),
+    ]
+
+
+def shown(exchange: Exchange) -> dict[str, Any]:
+    """For the record."""
+    return {
+        "latency_ms": exchange.latency_ms,
+        "understood": exchange.understood,
+        "answer": exchange.answer,
+        "problem": exchange.problem,
+    }
+
+
+async def measure(options: Options) -> Result:
+    try:
+        engines = ConfiguredEngines(Config())
+        with TerminalProgress() as progress:
+            await engines.prepare(progress.show)
+    except (ConfigError, ModelError) as error:
+        raise Unmeasured(str(error)) from None
+    host = ConversationHost(Config(), engines)
+    table: list[Row] = []
+    raw: dict[str, Any] = {}
+    try:
+        languages: tuple[Language, ...] = get_args(Language)
+        for language in languages:
+            exchanges = await call(host, engines, language, options.turns)
+            table += rows(language, exchanges)
+            raw[language] = [shown(exchange) for exchange in exchanges]
+    finally:
+        await host.aclose()
+    notes = [
+        "Local models, in process; questions spoken by the local voices, in real time, one conversation a language, each turn by itself.",
+        f"Answers are interrupted {CUT_SECONDS:g} s after their first sound. The libraries as they come are not measured beside it.",
+    ]
+    return Result("latency", "Answers of the embedded default", table, notes, raw)
