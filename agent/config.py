@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -259,6 +260,13 @@ class _Environment(EnvSettingsSource):
         if usual:
             values["livekit"] = {**usual, **values.get("livekit", {})}
         return values
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """JSON for structures; what is no JSON stays text, for fields that take a name as well."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def _has(values: Any, path: tuple[str, ...]) -> bool:

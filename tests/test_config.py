@@ -52,6 +52,16 @@ def test_a_file_and_the_environment_above_it(tmp_path: Path, monkeypatch: pytest
     assert load(file).http.port == 9001
 
 
+def test_a_structure_is_json_and_a_name_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISAVIS__PROVIDERS__STT", "local.moonshine")
+    monkeypatch.setenv("VISAVIS__PROVIDERS__LLM", '{"use": "openai", "args": {"model": "m"}}')
+    monkeypatch.setenv("VISAVIS__HTTP__ORIGINS", '["https://app.example"]')
+    config = load()
+    assert [spec.use for spec in config.providers.stt] == ["local.moonshine"]
+    assert config.providers.llm[0].args == {"model": "m"}
+    assert config.http.origins == ["https://app.example"]
+
+
 def test_livekit_is_found_by_its_usual_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVEKIT_URL", "ws://a")
     monkeypatch.setenv("LIVEKIT_API_SECRET", "s" * 40)

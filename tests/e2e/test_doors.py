@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def test_talking_through_each_door(demo: str, speaker: Speaker, tmp_path: Path, 
 
 def test_talking_in_chinese_with_the_language_found_by_ear(demo: str, speaker: Speaker, tmp_path: Path) -> None:
     (turn,) = talk("ws", demo, speaker.file("中国的首都是哪里？"), tmp_path / "out.wav")
-    assert "首都" in str(turn["said"])
+    assert re.search("中国的.都", str(turn["said"]))
     assert "北京" in str(turn["answer"])
 
 
@@ -128,7 +129,9 @@ def test_a_page_of_a_foreign_site_opens_no_door(demo: str, visitor: Visitor) -> 
 
 INSIDE = """
 ip link set lo up
-ip link add out0 type dummy
+ip link add out0 type veth peer name far0
+ip link set far0 up
+sysctl -qw net.ipv6.conf.far0.disable_ipv6=1 2>/dev/null || true
 sysctl -qw net.ipv6.conf.out0.disable_ipv6=1 2>/dev/null || true
 ip address add 10.99.0.2/24 dev out0
 ip link set out0 up
@@ -149,7 +152,9 @@ import socket, sys
 from pathlib import Path
 from tests.e2e.test_doors import talk
 from tests.fixtures.program import Program
-sent = lambda: int(Path("/sys/class/net/out0/statistics/tx_packets").read_text())
+def sent():
+    (line,) = [line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("out0:")]
+    return int(line.split(":")[1].split()[9])
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 9))
 assert sent() > 0, "the namespace does not count what leaves it"
 before = sent()
