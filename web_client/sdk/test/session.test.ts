@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Dial } from "../src/dial.js";
 import { ConnectError } from "../src/errors.js";
 import { LiveSession } from "../src/session.js";
-import type { ConnectOptions, ConnectionEvent, SessionEvents } from "../src/types.js";
+import type { ConnectOptions, ConnectionEvent, DoorKind, SessionEvents } from "../src/types.js";
 import { HELLO } from "./protocol/messages.js";
 import { FakeDoor, fakeContext, fakeMicrophone } from "./fakes.js";
 
@@ -23,16 +23,20 @@ interface Options extends ConnectOptions {
 }
 
 function scene(...plan: Plan[]) {
+  return stage("ws", plan);
+}
+
+function stage(kind: DoorKind, plan: Plan[]) {
   const doors: FakeDoor[] = [];
   const connections: ConnectionEvent[] = [];
   const context = fakeContext();
   const microphone = fakeMicrophone();
   const dial: Dial = async (_, setting, trying) => {
-    trying("ws");
+    trying(kind);
     await setting.token();
     const next = plan.length > 0 ? plan.shift()! : "s-1";
     if (next instanceof ConnectError) throw next;
-    const door = new FakeDoor(setting, "ws", typeof next === "string" ? { session_id: next } : null);
+    const door = new FakeDoor(setting, kind, typeof next === "string" ? { session_id: next } : null);
     doors.push(door);
     if (typeof next === "function") next(door);
     return door;
@@ -137,6 +141,17 @@ describe("opening", () => {
     await vi.advanceTimersByTimeAsync(10_000);
     await failed;
     expect(last().close).toHaveBeenCalled();
+  });
+
+  test("in a room, where the first words may be lost, greets again", async () => {
+    const { connect, last } = stage("livekit", [null]);
+    const opening = connect();
+    await vi.advanceTimersByTimeAsync(4500);
+    expect(last().of("hello")).toHaveLength(3);
+    last().tell("hello", HELLO);
+    await opening;
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(last().of("hello")).toHaveLength(3);
   });
 
   test("can be given up by the caller", async () => {

@@ -27,22 +27,20 @@ export class PeerDoor implements Door {
 
   static async open(setting: DoorSetting): Promise<PeerDoor> {
     if (typeof RTCPeerConnection === "undefined") throw new ConnectError("unsupported", "this browser has no WebRTC");
-    const connection = new RTCPeerConnection({ iceServers: [] });
-    const speaker = new TrackSpeaker(setting.context);
+    const door = new PeerDoor(setting);
     try {
-      const door = new PeerDoor(connection, speaker, setting.events);
       await door.#negotiate(setting);
       return door;
     } catch (error) {
-      speaker.close();
-      connection.close();
+      await door.close();
       throw error;
     }
   }
 
-  private constructor(connection: RTCPeerConnection, speaker: TrackSpeaker, events: DoorEvents) {
+  private constructor({ context, events }: DoorSetting) {
+    const connection = new RTCPeerConnection({ iceServers: [] });
     this.#connection = connection;
-    this.speaker = speaker;
+    this.speaker = new TrackSpeaker(context);
     this.#events = events;
     this.#reliable = connection.createDataChannel("visavis", { ordered: true });
     const fast = connection.createDataChannel("visavis.fast", { ordered: false, maxRetransmits: 0 });
@@ -83,13 +81,23 @@ export class PeerDoor implements Door {
     this.#reliable.onclose = () => this.#lost("connection_lost");
     this.#connection.onconnectionstatechange = () => {
       const { connectionState } = this.#connection;
-      clearTimeout(this.#doubt);
       if (connectionState === "failed" || connectionState === "closed") this.#lost("connection_lost");
-      else if (connectionState === "disconnected") {
-        this.#events.status("reconnecting");
-        this.#doubt = setTimeout(() => this.#lost("connection_lost"), DOUBT_MS);
-      } else if (connectionState === "connected") this.#events.status("connected");
+      else if (connectionState === "disconnected") this.#doubted();
+      else if (connectionState === "connected") this.#believed();
     };
+  }
+
+  #doubted(): void {
+    if (this.#doubt !== undefined) return;
+    this.#events.status("reconnecting");
+    this.#doubt = setTimeout(() => this.#lost("connection_lost"), DOUBT_MS);
+  }
+
+  #believed(): void {
+    if (this.#doubt === undefined) return;
+    clearTimeout(this.#doubt);
+    this.#doubt = undefined;
+    this.#events.status("connected");
   }
 
   send(envelope: Envelope<ClientMessage>): void {
