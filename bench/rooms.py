@@ -21,7 +21,7 @@ from agent.media.turn_taking import MICROPHONE_RATE
 from bench.livekit_rooms import livekit_server, token
 from bench.options import Options, Unmeasured
 from bench.processes import Cost, program
-from bench.report import Result, Row, less, ratio
+from bench.report import Result, Row, ratio
 from bench.server import SETTINGS
 from infra.livekit_server import LiveKitServer
 

@@ -39,7 +39,7 @@ def rows(runs: list[tuple[float, float, Cost]]) -> list[Row]:
 
 
 async def measure(options: Options) -> Result:
-    runs = [await start_once() for _ in range(RUNS)]
+    runs = [await start_once() for _ in range(min(RUNS, options.turns))]
     notes = ["Files are in the system's cache from the second start on; the model cache is warm, English and Chinese are loaded."]
     raw = {"runs": [{"page": page, "ready": ready, "cpu_seconds": cost.cpu_seconds} for page, ready, cost in runs]}
     return Result("start", "From a cold process to Ready", rows(runs), notes, raw)
