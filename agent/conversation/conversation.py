@@ -239,13 +239,15 @@ class Conversation:
         logger.info("session %s ends: %s", self.session_id, reason)
         try:
             self._generations.interrupt()
-            self._output.cut()
+            self._output.close()
             await self._tasks.aclose()
+            await self._ear.aclose()  # before the engine: what is understood now would begin an answer
             await asyncio.wait_for(self._session.aclose(), timeout=5)
         except TimeoutError:
             logger.warning("session %s: the engine did not close within 5 s", self.session_id)
+        except Exception as error:  # a LiveKit room that is gone makes the engine's own clean-up fail
+            logger.info("session %s: the engine closed with an error: %r", self.session_id, error)
         finally:
-            await self._ear.aclose()
             await self._parts.aclose()
             await self._transport.close(None)
             self.ended.set()

@@ -53,12 +53,20 @@ class Output(io.AudioOutput):
         self._written: dict[Segment, Script] = {}
         self._room = asyncio.Event()
         self._room.set()
+        self._closed = False
+
+    def close(self) -> None:
+        """The end: nothing is heard any more. What still comes is thrown away, so that nobody waits for it to be heard."""
+        self._closed = True
+        self.cut()
 
     def script_of(self, segment: Segment) -> Script:
         return self._written[segment]
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """Put a frame on the timeline, unless its speech is void. Waits while too much is waiting to be heard."""
+        if self._closed:
+            return
         speech = current_speech()
         gen = self._generations.begin(speech) if speech is not None else self._generations.current
         if gen is None:
