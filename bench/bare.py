@@ -1,6 +1,6 @@
-"""Bare participants in LiveKit rooms: `python -m bench.bare echo|read|publish ROOM…`. All publish a track and are subscribed to the user's.
+"""Bare participants in LiveKit rooms: `python -m bench.bare echo|read|publish|idle ROOM…`. All publish a track and are subscribed to the user's.
 
-`echo` says back what it hears, `read` takes the sound out of the library and drops it, `publish` leaves it there.
+`echo` says back what it hears, `read` takes the sound out of the library and drops it, `publish` leaves it there, `idle` gives its own track no sound either.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def join(mode: str, name: str, tasks: Tasks) -> rtc.Room:
                 await source.capture_frame(event.frame)
 
     def subscribed(track: rtc.Track, publication: Any, participant: Any) -> None:
-        if mode != "publish":
+        if mode in ("echo", "read"):
             tasks.start(listen(track), f"ear {name}")
 
     async def be_silent() -> None:
@@ -46,7 +46,7 @@ async def join(mode: str, name: str, tasks: Tasks) -> rtc.Room:
     await room.local_participant.publish_track(
         rtc.LocalAudioTrack.create_audio_track("voice", source), rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
     )
-    if mode != "echo":
+    if mode in ("read", "publish"):
         tasks.start(be_silent(), f"silence {name}")
     return room
 

@@ -33,17 +33,22 @@ WARM_UP: Final = 4
 NAMES: Final = {"peer": "WebRTC peer", "ws": "WebSocket", "livekit": "LiveKit room"}
 
 
-async def ask(caller: Caller, door: Door, turns: int, *, echo: bool = False) -> list[float]:
-    """The latencies of `turns` questions in one call, in ms. What is asked until the first answer comes does not count."""
+async def ask(caller: Caller, door: Door, turns: int, *, echo: bool = False, settle_seconds: float = 0.6) -> list[float]:
+    """The latencies of `turns` questions in one call, in ms. What is asked until the first answer comes does not count.
+
+    `settle_seconds`: how long it must be quiet before the next question; long for who does not tell when the answer has ended.
+    """
     question = tone(500, 0.2 if echo else 0.7, MICROPHONE_RATE)
     latencies = []
     try:
         await caller.call(door)
         for _ in range(WARM_UP):
-            if (await caller.ask(question, echo=echo, limit_seconds=ALLOWANCE_SECONDS)).first_sound is not None:
+            if (
+                await caller.ask(question, echo=echo, limit_seconds=ALLOWANCE_SECONDS, settle_seconds=settle_seconds)
+            ).first_sound is not None:
                 break
         for _ in range(turns):
-            exchange = await caller.ask(question, echo=echo, limit_seconds=ALLOWANCE_SECONDS)
+            exchange = await caller.ask(question, echo=echo, limit_seconds=ALLOWANCE_SECONDS, settle_seconds=settle_seconds)
             if exchange.latency_ms is not None:
                 latencies.append(exchange.latency_ms)
     except DoorError as error:
@@ -92,7 +97,7 @@ async def room_doors(turns: int) -> tuple[dict[str, list[float]], list[str]]:
             door = RoomDoor(server, arguments[-1], caller, dispatch=name == "livekit")
             try:
                 async with _serving(module, *arguments, env=dict(server.environment)):
-                    found[name] = await ask(caller, door, turns, echo="loopback" in name)
+                    found[name] = await ask(caller, door, turns, echo="loopback" in name, settle_seconds=2.0 if name == "stock" else 0.6)
             except Unmeasured as error:
                 problems.append(f"{name} was not measured: {error}")
     return found, problems

@@ -33,6 +33,7 @@ NAMES: Final = {
     "worker": "our worker, instant engines",
     "read": "bare, sound taken out and dropped",
     "publish": "bare, connected, publishing, subscribed",
+    "idle": "bare, its track without sound",
     "stock": "stock livekit-agents, one process",
 }
 
@@ -94,6 +95,7 @@ def rows(loads: dict[str, Load]) -> list[Row]:
         ]
     cpu = {name: load.cpu for name, load in loads.items()}
     table.append(Row("our worker / bare (connected, publishing, subscribed)", ratio(cpu.get("worker"), cpu.get("publish")), "×", CPU_GOAL))
+    table.append(Row("our worker / bare whose track has no sound", ratio(cpu.get("worker"), cpu.get("idle")), "×"))
     table.append(Row("our worker / bare that takes the sound out", ratio(cpu.get("worker"), cpu.get("read")), "×"))
     table.append(Row("stock livekit-agents / bare (connected, publishing, subscribed)", ratio(cpu.get("stock"), cpu.get("publish")), "×"))
     return table
