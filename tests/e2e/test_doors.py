@@ -57,9 +57,9 @@ def test_talking_through_each_door(demo: str, speaker: Speaker, tmp_path: Path, 
 
 
 def test_talking_in_chinese_with_the_language_found_by_ear(demo: str, speaker: Speaker, tmp_path: Path) -> None:
-    (turn,) = talk("ws", demo, speaker.file("中国的首都是哪里？"), tmp_path / "out.wav")
-    assert re.search("中国的.都", str(turn["said"]))
-    assert "北京" in str(turn["answer"])
+    (turn,) = talk("ws", demo, speaker.file("一个星期有几天？"), tmp_path / "out.wav")
+    assert "星期" in str(turn["said"])
+    assert re.search("七|7", str(turn["answer"]))
 
 
 def test_a_file_that_is_no_sound_and_a_server_that_is_not_there(tmp_path: Path) -> None:

@@ -57,11 +57,11 @@ def test_a_spoken_question_in_english(demo: str, visitor: Visitor, speaker: Spea
 
 
 def test_a_spoken_question_in_chinese(demo: str, visitor: Visitor, speaker: Speaker) -> None:
-    page = visitor.open(f"{demo}/?lang=zh", speaker.file("中国的首都是哪里？", before=3.0), locale="zh-CN")
+    page = visitor.open(f"{demo}/?lang=zh", speaker.file("一个星期有几天？", before=3.0), locale="zh-CN")
     begin(page)
     level = loudest(page)
-    expect(page.locator(lines(page, "user")).first).to_have_text(re.compile("中国的.都"), timeout=ANSWER_MS)
-    expect(page.locator(lines(page, "agent")).last).to_have_text(re.compile("北京"), timeout=ANSWER_MS)
+    expect(page.locator(lines(page, "user")).first).to_have_text(re.compile("星期"), timeout=ANSWER_MS)
+    expect(page.locator(lines(page, "agent")).last).to_have_text(re.compile("七|7"), timeout=ANSWER_MS)
     assert level > 0.02
 
 
