@@ -48,6 +48,9 @@ def _bring() -> None:
         if chromium.is_required():
             raise Failure(reason)
         say(f"• {reason}")
+    fetched = subprocess.run([str(PYTHON), "-m", "agent.cli", "models", "fetch", "--set", "full"], cwd=ROOT, check=False)
+    if fetched.returncode:
+        say("• the models could not be fetched (see above): tests that need them are reported as not run")
 
 
 def _test_page() -> int:
