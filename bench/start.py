@@ -32,7 +32,7 @@ def rows(runs: list[tuple[float, float, Cost]]) -> list[Row]:
     """The table of several starts."""
     return [
         Row("until the page opens", median([page for page, _, _ in runs]), "s"),
-        Row("until a conversation can be held", median([ready for _, ready, _ in runs]), "s", READY_GOAL_SECONDS, f"{len(runs)} starts"),
+        Row("until a conversation can be held", median([ready for _, ready, _ in runs]), "s", READY_GOAL_SECONDS, f"starts: {len(runs)}"),
         Row("processor time until then", median([cost.cpu_seconds for _, _, cost in runs]), "s"),
         Row("memory then, all processes", median([cost.rss_bytes / 1e6 for _, _, cost in runs]), "MB"),
     ]

@@ -49,6 +49,10 @@ def test_questions_without_an_answer_are_told() -> None:
     assert door.unanswered({"ws": [1.0, 2.0], "peer": [1.0] * 3}, 3) == ["ws: 1 of 3 questions got no sound"]
 
 
+def test_who_leaves_most_questions_unanswered_is_not_compared() -> None:
+    assert door.trusted({"ws": [1.0, 2.0], "stock": [1.0]}, 4) == {"ws": [1.0, 2.0]}
+
+
 def test_rooms_are_compared_with_bare_ones() -> None:
     loads = {"worker": rooms.Load(0.30, 100, 135), "publish": rooms.Load(0.25, 80, 94), "stock": rooms.Load(0.75, 100, 170)}
     table = rooms.rows(loads)
