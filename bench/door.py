@@ -149,7 +149,7 @@ async def measure(options: Options) -> Result:
     notes = [
         f"Medians of {options.turns} questions in one call each; instant engines, {silence_ms} ms of silence end a turn. Client and server are processes of their own.",
         "The terminal client keeps 60 ms against jitter at the WebSocket; its loopback contains them too.",
-        "Below zero: the bare loopback is the slower of the two. It passes a jitter buffer in each direction before a single sound is heard, and a busy machine fills them.",
+        "Below zero: the bare loopback was the slower of the two in this run; the door's share is lost in the difference, and the goal's mark says nothing.",
         f"Stock livekit-agents ({silence_ms} ms of silence, no further delay): AgentSession and RoomIO in one process, without its worker.",
     ]
     try:
