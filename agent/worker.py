@@ -23,6 +23,7 @@ from agent.transports.livekit_agency import Acceptance, Load
 from agent.transports.livekit_dispatch import Invitation, parse_dispatch
 from agent.transports.livekit_registration import Registration
 from agent.transports.livekit_room import Attendance
+from agent.transports.livekit_voice import Voices
 from agent.worker_health import HealthServer, health_app
 
 logger = logging.getLogger("visavis.worker")
@@ -60,6 +61,7 @@ class Attendants:
         self._config = config
         self._grace_seconds = grace_seconds
         self._tasks = Tasks("rooms")
+        self._voices = Voices()
         self._promised: dict[str, Place] = {}
         self._attendances: dict[str, Attendance] = {}
         self._idle = asyncio.Event()
@@ -67,6 +69,10 @@ class Attendants:
         self.draining = False
         self.registration: Registration | None = None
         """Told how jobs go, once there is one."""
+
+    def warm(self) -> None:
+        """Start what takes time at its first use."""
+        self._voices.warm()
 
     # ------------------------------------------------------------------------------------------------------- livekit-server's wishes
 
@@ -94,7 +100,9 @@ class Attendants:
         invitation = Invitation(job.id, url, token, job.metadata, job.participant.identity)
         self._idle.clear()
         try:
-            attendance = self._attendances[job.id] = Attendance(self._host, self._config, invitation, grace_seconds=self._grace_seconds)
+            attendance = self._attendances[job.id] = Attendance(
+                self._host, self._config, invitation, self._voices, grace_seconds=self._grace_seconds
+            )
             self._tasks.start(self._attend(job.id, attendance, place), job.id)
         except BaseException:
             place.release()
@@ -159,6 +167,7 @@ class Attendants:
         await self._tasks.aclose()
         for job_id in list(self._promised):
             self.withdraw(job_id)
+        await self._voices.aclose()
 
 
 class Stop:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from livekit import rtc
-from livekit.rtc.participant import PublishTrackError
+from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
 from agent.aio import Tasks
 from agent.config import Config
@@ -25,7 +25,7 @@ from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator,
 from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
 from agent.transports.livekit_preconnect import PreConnect
-from agent.transports.livekit_voice import Voice
+from agent.transports.livekit_voice import Voice, Voices
 from agent.transports.visit import error_message, refusal
 
 logger = logging.getLogger("visavis.livekit")
@@ -95,14 +95,15 @@ class Line:
 class Attendance:
     """One agent's stay in one room."""
 
-    def __init__(self, host: Host, config: Config, invitation: Invitation, *, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(self, host: Host, config: Config, invitation: Invitation, voices: Voices, *, grace_seconds: float = GRACE_SECONDS) -> None:
         self._host = host
+        self._voices = voices
         self._config = config
         self._invitation = invitation
         self._grace_seconds = grace_seconds
         self._tasks = Tasks(f"room {invitation.job_id}")
         self._room = rtc.Room()
-        self._voice = Voice()
+        self._voice: Voice | None = None
         self._preconnect = PreConnect(self._room, self._tasks, self._obeys)
         self._post = Post(
             self._room,
@@ -176,7 +177,7 @@ class Attendance:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._room.connect(url, self._invitation.token, room_options(url))
-                await self._voice.publish(self._room)
+                await self._published()
         except rtc.ConnectError as error:
             raise Failed(f"cannot join the room at {url}: {error.message}") from None
         except PublishTrackError as error:
@@ -190,12 +191,35 @@ class Attendance:
         if self._room.isconnected():
             await self._post.sent(LAST_WORD_SECONDS)
         await self._tasks.aclose()
+        in_good_order = self._room.isconnected()
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._room.disconnect()
         except TimeoutError:
             logger.warning("job %s: the room was not left within %g s", self._invitation.job_id, LEAVE_SECONDS)
-        await self._voice.aclose()
+            in_good_order = False
+        if self._voice is not None:
+            await self._voices.give_back(self._voice, in_good_order=in_good_order)
+
+    async def _published(self) -> Voice:
+        """The agent's voice, on the air."""
+        if self._voice is None:
+            self._voice = self._voices.take()
+            await self._voice.publish(self._room)
+        return self._voice
+
+    async def _unpublish(self) -> None:
+        """Nobody listens: a track costs as much as a conversation, even when it is silent."""
+        if self._voice is not None and self._room.isconnected():
+            voice, self._voice = self._voice, None
+            try:
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await voice.unpublish(self._room)
+            except (UnpublishTrackError, TimeoutError) as error:
+                logger.warning("job %s: the voice was not unpublished: %s", self._invitation.job_id, error or "it took too long")
+                await self._voices.give_back(voice, in_good_order=False)
+            else:
+                await self._voices.give_back(voice, in_good_order=True)
 
     async def _someone(self) -> str | None:
         """The participant to talk with, as soon as there is one; None when the stay is over."""
@@ -232,7 +256,12 @@ class Attendance:
     async def _converse(self, identity: str, place: Place) -> None:
         self._linked, self._left = identity, False
         self._post.begin()
-        line = self._line = Line(self._post, self._voice, identity, self._news.set)
+        try:
+            line = self._line = Line(self._post, await self._published(), identity, self._news.set)
+        except BaseException:
+            place.release()
+            self._unlink()
+            raise
         try:
             guest = self._guest = await self._open(line, place)
             for envelope in self._early:
@@ -248,6 +277,8 @@ class Attendance:
             finally:
                 microphone.close()
                 await guest.aclose(self._over or f"{identity} has left")
+            if self._over is None:
+                await self._unpublish()
         finally:
             self._unlink()
 

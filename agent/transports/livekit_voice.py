@@ -17,6 +17,8 @@ TRACK_NAME: Final = "voice"
 QUEUE_MS: Final = 20
 """The native queue takes up to twice this before it makes us wait: at most 40 ms lie between the clock and the wire. It is never cleared: what was pushed is
 the track's timeline."""
+MAX_SPARE: Final = 2
+"""Voices that are kept without need."""
 
 
 class Voice:
@@ -26,23 +28,60 @@ class Voice:
         self._source = rtc.AudioSource(RATE, 1, queue_size_ms=QUEUE_MS)
         self._writer = BlockWriter(self._source)
         self._track = rtc.LocalAudioTrack.create_audio_track(TRACK_NAME, self._source)
-        self._failed = False
+        self.failed = False
 
     async def publish(self, room: rtc.Room) -> None:
         """Publish the track. Raises livekit.rtc's `PublishTrackError`."""
         await room.local_participant.publish_track(self._track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
 
+    async def unpublish(self, room: rtc.Room) -> None:
+        """Take the track off the air; the room goes on. Raises livekit.rtc's `UnpublishTrackError`."""
+        await room.local_participant.unpublish_track(self._track.sid)
+
     async def play(self, block: Block) -> None:
         """Queue a block. A source that fails is reported once; the room's end follows."""
-        if self._failed:
+        if self.failed:
             return
         try:
             await self._writer.write(SILENCE if block.blank else block.pcm)
         except RuntimeError as error:
-            self._failed = True
+            self.failed = True
             logger.error("the agent's voice cannot be sent: %s", error)
 
     async def aclose(self) -> None:
-        """After the room was left."""
+        """Off the air for good."""
         self._writer.close()
         await self._source.aclose()
+
+
+class Voices:
+    """The voices of a process, used again by room after room.
+
+    A track that is published when livekit-server ends the room is never freed by livekit.rtc (1.1), its thread included, and with the last track its whole
+    native engine goes and comes anew, which holds up the event loop. So no voice is thrown away but those that were taken off the air in good order, and
+    one is always there.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Voice] = []
+
+    def warm(self) -> None:
+        """Start the native engine: up to 100 ms on the event loop, better now than during a conversation."""
+        if not self._idle:
+            self._idle.append(Voice())
+
+    def take(self) -> Voice:
+        """A voice that is not on the air."""
+        return self._idle.pop() if self._idle else Voice()
+
+    async def give_back(self, voice: Voice, *, in_good_order: bool) -> None:
+        """`in_good_order`: it was unpublished, or we left the room ourselves."""
+        if voice.failed or (in_good_order and len(self._idle) >= MAX_SPARE):
+            await voice.aclose()
+        else:
+            self._idle.append(voice)
+
+    async def aclose(self) -> None:
+        for voice in self._idle:
+            await voice.aclose()
+        self._idle.clear()

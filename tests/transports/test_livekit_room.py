@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,7 +269,7 @@ async def test_after_the_grace_the_place_is_free_and_the_next_one_is_welcome(liv
             assert second.identity == "bob"
             await bob.introduce(ClientHello())
             assert bob.told("hello")[0].session_id == second.session_id
-            assert bob.messages[-1].seq == len(second.received) + 1
+            assert bob.messages[0].seq <= 2, "his messages are counted from the start"
 
 
 async def test_deleting_the_room_ends_everything(stage: Stage) -> None:
@@ -320,3 +321,25 @@ async def test_the_job_ends_when_the_dispatch_is_deleted(stage: Stage) -> None:
                 await service.agent_dispatch.delete_dispatch(dispatch.id, room)
         await until(lambda: guest.ended is not None, what="the end")
         await until(lambda: ann.agent() is None, what="the agent leaving")
+
+
+async def test_voices_are_used_again_after_rooms_that_were_taken_away(stage: Stage) -> None:
+    """livekit.rtc never frees a track that is published when the server ends the room; hence none is thrown away."""
+
+    def voices() -> int:
+        tasks = Path("/proc/self/task")
+        return sum((task / "comm").read_text().startswith("AudioSourceCapt") for task in tasks.iterdir()) if tasks.exists() else 0
+
+    keys, counts = stage.server.keys, []
+    async with api.LiveKitAPI(stage.server.url, keys.api_key, keys.api_secret) as service:
+        for i in range(4):
+            async with Person(stage, "ann", room_name()) as ann:
+                await ann.join(listen=True)
+                guest = await stage.guest(i)
+                guest.sing(sine(600 + 100 * i, 3.0))
+                await until(lambda ann=ann, i=i: strength(ann.sound[-RATE // 2 :], 600 + 100 * i, RATE) > 0.9, what="the tone")  # type: ignore[misc]
+                await service.room.delete_room(api.DeleteRoomRequest(room=ann.room_name))
+                await until(lambda guest=guest: guest.ended is not None, what="the end")  # type: ignore[misc]
+            await until(lambda: not stage.attendants.jobs(), what="the job's end")
+            counts.append(voices())
+    assert counts[-1] == counts[0]
