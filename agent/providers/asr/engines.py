@@ -6,16 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from agent.providers.asr.guards import is_silent
+from agent.providers.asr.languages import Language, LanguageChoice, LanguageMemory
 from agent.providers.asr.moonshine import Moonshine
 from agent.providers.asr.pieces import Sound
-from agent.providers.asr.whisper import Language, Whisper
+from agent.providers.asr.whisper import Whisper
 from agent.providers.local.lane import Cancel, Lane, Priority
 
 logger = logging.getLogger("visavis.providers.asr")
-
-LanguageChoice = Literal["auto", "en", "zh"]
 
 MOONSHINE: Final = "moonshine-tiny-en"
 WHISPER: Final = "whisper-base"
@@ -46,15 +46,16 @@ class SpeechEngines:
 
         await self._lane.run(work, key="load", priority=Priority.BACKGROUND)
 
-    async def recognize(self, sound: Callable[[], Sound], language: LanguageChoice, *, key: Hashable) -> tuple[str, Language]:
-        """The words and their language. `sound` is called on the engines' thread, so it may compute; `key` names the session.
+    async def recognize(
+        self, sound: Callable[[], Sound], language: LanguageChoice, *, key: Hashable, memory: LanguageMemory
+    ) -> tuple[str, Language]:
+        """The words and their language. `sound` is called on the engines' thread, so it may compute; `key` names the session, `memory` is its own.
 
         Cancelling the caller removes or stops the work. Raises `LaneFull`, `LaneClosed`, and what loading raises.
         """
 
         def work(cancel: Cancel) -> tuple[str, Language]:
-            pcm = sound()
-            return self._hear(pcm, language, cancel)
+            return self._hear(sound(), language, memory, cancel)
 
         return await self._lane.run(work, key=key)
 
@@ -64,8 +65,10 @@ class SpeechEngines:
 
     # on the lane's thread
 
-    def _hear(self, pcm: Sound, choice: LanguageChoice, cancel: Cancel) -> tuple[str, Language]:
-        language = self._chinese().detect(pcm) if choice == "auto" else choice
+    def _hear(self, pcm: Sound, choice: LanguageChoice, memory: LanguageMemory, cancel: Cancel) -> tuple[str, Language]:
+        if is_silent(pcm):
+            return "", memory.language if choice == "auto" else choice
+        language = self._language(pcm, memory) if choice == "auto" else choice
         cancel.check()
         if language == "en":
             text = self._english().transcribe(pcm, lambda: cancel.cancelled)
@@ -73,6 +76,13 @@ class SpeechEngines:
             text = self._chinese().transcribe(pcm, "zh", lambda: cancel.cancelled)
         cancel.check()
         return text, language
+
+    def _language(self, pcm: Sound, memory: LanguageMemory) -> Language:
+        language = memory.recall(pcm)
+        if language is None:
+            language = self._chinese().detect(pcm)
+            memory.learn(pcm, language)
+        return language
 
     def _english(self) -> Moonshine:
         if self._moonshine is None:

@@ -15,7 +15,9 @@ from livekit.agents.language import LanguageCode
 from livekit.agents.types import NOT_GIVEN, APIConnectOptions, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 
-from agent.providers.asr.engines import LanguageChoice, SpeechEngines
+from agent.models.errors import ModelError
+from agent.providers.asr.engines import SpeechEngines
+from agent.providers.asr.languages import LanguageChoice, LanguageMemory, choice_of
 from agent.providers.asr.pieces import SAMPLE_RATE, Sound
 from agent.providers.local.lane import LaneClosed, LaneFull
 
@@ -28,6 +30,7 @@ class LocalSTT(stt.STT[Any]):
         self.language: LanguageChoice = language
         self._engines: Final = engines
         self._key: Final = session_key
+        self._memory: Final = LanguageMemory()
 
     @property
     def model(self) -> str:
@@ -48,28 +51,16 @@ class LocalSTT(stt.STT[Any]):
         frames = buffer if isinstance(buffer, list) else [buffer]
         try:
             async with asyncio.timeout(conn_options.timeout):
-                text, heard = await self._engines.recognize(lambda: sound_of(frames), choice, key=self._key)
+                text, heard = await self._engines.recognize(lambda: sound_of(frames), choice, key=self._key, memory=self._memory)
         except TimeoutError:
             raise APITimeoutError(f"speech recognition took longer than {conn_options.timeout:g} s; the machine is overloaded") from None
         except LaneFull as error:
             raise APIConnectionError(str(error)) from error
-        except LaneClosed as error:
+        except (LaneClosed, ModelError) as error:
             raise APIConnectionError(str(error), retryable=False) from error
         seconds = sum(frame.duration for frame in frames)
         data = stt.SpeechData(language=LanguageCode(heard), text=text, end_time=seconds)
         return stt.SpeechEvent(type=stt.SpeechEventType.FINAL_TRANSCRIPT, request_id=uuid.uuid4().hex, alternatives=[data])
-
-
-def choice_of(language: str) -> LanguageChoice:
-    """The local choice for a language code such as `en-US`, `zh-CN` or `cmn`. Raises `ValueError`."""
-    code = language.lower().replace("_", "-").split("-")[0]
-    if code in {"en", "eng"}:
-        return "en"
-    if code in {"zh", "cmn", "chi", "zho"}:
-        return "zh"
-    if code in {"auto", "multi", ""}:
-        return "auto"
-    raise ValueError(f"the local recognisers know English (en), Chinese (zh) and auto, not {language!r}")
 
 
 def sound_of(frames: list[rtc.AudioFrame]) -> Sound:

@@ -8,32 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
 from agent.models.errors import ModelCorrupt, ModelMissing
 from agent.providers.asr.chinese import tidy
 from agent.providers.asr.guards import is_silent, repeated
+from agent.providers.asr.languages import Language
+from agent.providers.asr.log_mel import HOP, log_mel
 from agent.providers.asr.pieces import SAMPLE_RATE, Sound, pieces
 
-Language = Literal["en", "zh"]
-
-LONGEST: Final = 28 * SAMPLE_RATE
+LONGEST: Final = 20 * SAMPLE_RATE
+"""The encoder's time grows faster than the sound, and decoding cannot be broken off: shorter pieces cost less, and are given up sooner."""
 _TAIL: Final = 2 * SAMPLE_RATE
 """Silence after the sound: with one second less the decoder goes round in circles."""
-_WINDOW: Final = (4 * SAMPLE_RATE, 30 * SAMPLE_RATE)
+_SHORTEST_WINDOW: Final = 4 * SAMPLE_RATE
 _DETECTED: Final = 8 * SAMPLE_RATE
 """The language shows in the first seconds."""
-_TOKENS_PER_SECOND: Final = 8.0
+_TOKENS_PER_SECOND: Final = 8
 _TOKENS_MORE: Final = 8
-_MIN_CONFIDENCE: Final = -1.2
-"""Mean log-probability of the tokens."""
-_MAX_NO_SPEECH: Final = 0.6
-_PROMPTS: Final[dict[Language, str]] = {"zh": "以下是普通话的句子。", "en": ""}
+_NO_SPEECH: Final = 0.5
+_DOUBTFUL: Final = -0.3
+_NONSENSE: Final = -2.2
+"""Mean log-probabilities of the tokens. Speech in another language than asked for also looks like no speech, but its words come with confidence."""
+_BEFORE: Final[dict[Language, str]] = {"zh": "以下是普通话的句子。", "en": ""}
 """Text that is said to stand before; it asks for simplified characters and punctuation."""
-_CREDITS: Final = ("字幕", "Amara", "明镜与点点", "以下是普通话的句子", "by索兰娅")
-"""Whisper learnt from subtitles, and what stands at their ends is what it hears in noise."""
+_NOT_SAID: Final = ("普通话的句子", "字幕", "Amara.org", "明镜与点点")
+"""Whisper learnt from subtitles, and hears their credits in noise, or what it was told to stand before."""
+_SAID: Final = 0.2
+"""With less chance of no speech than this, even those words were said."""
 
 
 class Whisper:
@@ -43,22 +47,21 @@ class Whisper:
     """
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
-        import ctranslate2  # these imports take most of a second, so they wait until Chinese is wanted
-        from faster_whisper import WhisperModel
-        from faster_whisper.tokenizer import Tokenizer
+        import ctranslate2  # its import takes a while, so it waits until Chinese is wanted
+        import tokenizers
 
-        if not (folder / "model.bin").is_file():
-            raise ModelMissing(f"whisper: there is no model.bin in {folder}; `visavis models fetch` brings the models")
+        for name in ("model.bin", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise ModelMissing(f"whisper: there is no {name} in {folder}; `visavis models fetch` brings the models")
         try:
-            model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
-        except (RuntimeError, ValueError) as error:
+            self._network: Final = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=threads)
+            self._tokenizer: Final = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # of tokenizers there is no other base
             raise ModelCorrupt(
                 f"whisper in {folder} cannot be loaded ({error}); `visavis models verify` tells whether the files are intact"
             ) from error
-        self._network: Final = model.model
-        self._features: Final = model.feature_extractor
-        self._tokenizers: Final = {language: Tokenizer(model.hf_tokenizer, True, "transcribe", language) for language in _PROMPTS}
         self._as_view: Final = ctranslate2.StorageView.from_array
+        self._prompts: Final = {language: self._prompt(language, text) for language, text in _BEFORE.items()}
         self._kept: tuple[Sound, Any] | None = None
 
     def detect(self, pcm: Sound) -> Language:
@@ -91,33 +94,49 @@ class Whisper:
         """Run once, so that the first utterance does not pay for first use."""
         self._decode(self._encode(np.zeros(SAMPLE_RATE, np.float32)), 0.0, "zh")
 
+    def _prompt(self, language: Language, before: str) -> list[int]:
+        """What the decoder is told to begin with."""
+        marks = [f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>"]
+        text = [self._token("<|startofprev|>"), *self._tokenizer.encode(before, add_special_tokens=False).ids] if before else []
+        return [*text, self._token("<|startoftranscript|>"), *(self._token(mark) for mark in marks)]
+
+    def _token(self, mark: str) -> int:
+        number = self._tokenizer.token_to_id(mark)
+        if number is None:
+            raise ModelCorrupt(f"whisper's tokenizer.json does not know {mark}; a multilingual model is expected")
+        return int(number)
+
     def _encode(self, pcm: Sound) -> Any:
-        window = min(max(_WINDOW[0], len(pcm) + _TAIL), _WINDOW[1])
-        features = self._features(np.pad(pcm, (0, window - len(pcm))), padding=0)
-        even = features[:, : features.shape[1] // 2 * 2]  # the encoder halves the rate
-        return self._network.encode(self._as_view(np.ascontiguousarray(even[None], np.float32)))
+        window = max(_SHORTEST_WINDOW, len(pcm) + _TAIL)
+        window -= window % (2 * HOP)  # the encoder halves the frame rate
+        features = log_mel(np.pad(pcm, (0, window - len(pcm))))
+        return self._network.encode(self._as_view(np.ascontiguousarray(features[None])))
 
     def _decode(self, encoded: Any, seconds: float, language: Language) -> str:
-        tokenizer = self._tokenizers[language]
-        before = tokenizer.encode(_PROMPTS[language])
-        prompt = [*([tokenizer.sot_prev, *before] if before else []), *tokenizer.sot_sequence, tokenizer.no_timestamps]
+        prompt = self._prompts[language]
+        limit = int(seconds * _TOKENS_PER_SECOND) + _TOKENS_MORE
         (result,) = self._network.generate(
             encoded,
             [prompt],
             beam_size=1,
-            max_length=len(prompt) + int(seconds * _TOKENS_PER_SECOND) + _TOKENS_MORE,
+            # CTranslate2 allows for new tokens what the prompt leaves of this, and at most half of it
+            max_length=max(2 * limit, len(prompt) + limit),
             repetition_penalty=1.1,
             return_scores=True,
             return_no_speech_prob=True,
         )
         tokens = list(result.sequences_ids[0])
-        tokens = tokens[: len(tokens) - repeated(tokens)]
-        if result.scores[0] < _MIN_CONFIDENCE or result.no_speech_prob > _MAX_NO_SPEECH:
+        text = str(self._tokenizer.decode(tokens[: len(tokens) - repeated(tokens)])).strip("\ufffd ")
+        if not _believable(text, result.scores[0], result.no_speech_prob):
             return ""
-        text: str = tokenizer.decode(tokens).strip()
-        if language == "zh":
-            text = tidy(text)
-        return "" if any(credit in text for credit in _CREDITS) else text
+        return tidy(text) if language == "zh" else text
+
+
+def _believable(text: str, confidence: float, no_speech: float) -> bool:
+    """Whether the decoder wrote down what it heard. `confidence`: mean log-probability; `no_speech`: probability."""
+    if confidence < _NONSENSE or (no_speech > _NO_SPEECH and confidence < _DOUBTFUL) or not any(map(str.isalnum, text)):
+        return False
+    return no_speech < _SAID or not any(phrase in text for phrase in _NOT_SAID)
 
 
 def _join_chinese(texts: list[str]) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.models.errors import ModelCorrupt
+from agent.providers.asr.log_mel import SAMPLE_RATE, log_mel
 from agent.providers.local.lane import Cancel, Lane, Priority
 from agent.providers.local.onnx import open_session
-from agent.providers.turn.features import SAMPLE_RATE, log_mel
 
 MODEL: Final = "smart-turn-v3"
 HEARD: Final = 8 * SAMPLE_RATE

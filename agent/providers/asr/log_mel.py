@@ -28,7 +28,8 @@ def log_mel(pcm: Floats) -> Floats:
     padded = np.pad(pcm, WINDOW // 2, mode="reflect")
     windows = sliding_window_view(padded, WINDOW)[: len(pcm) // HOP * HOP : HOP]
     power = np.square(np.abs(np.fft.rfft(windows * _hann(), axis=1)))
-    bands = np.log10(np.maximum(filterbank() @ power.T, _FLOOR))
+    bands = np.stack([power[:, low : low + len(weights)] @ weights for low, weights in _sparse_filters()])
+    bands = np.log10(np.maximum(bands, _FLOOR))
     limited = np.maximum(bands, bands.max() - _RANGE)
     return np.asarray((limited + 4.0) / 4.0, np.float32)
 
@@ -43,6 +44,16 @@ def filterbank() -> npt.NDArray[np.float64]:
     falling = (high - frequencies) / (high - centre)
     triangles = np.clip(np.minimum(rising, falling), 0.0, None)
     return np.asarray(triangles * (2.0 / (high - low)))
+
+
+@cache
+def _sparse_filters() -> list[tuple[int, Floats]]:
+    """For each band its first bin and its weights. One large product with mostly zeros would wake BLAS's own threads, which other engines need."""
+    filters = []
+    for weights in filterbank():
+        bins = np.flatnonzero(weights)
+        filters.append((int(bins[0]), weights[bins[0] : bins[-1] + 1].astype(np.float32)))
+    return filters
 
 
 @cache
