@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -54,6 +55,12 @@ class Tasks:
             task.cancel()
         if pending:
             await asyncio.wait(pending)
+
+
+def keep_memory_out_of_collections() -> None:
+    """What lives now stays: modules and models. Python's full collections would walk over all of it again and again, and stop the event loop meanwhile."""
+    gc.collect()
+    gc.freeze()
 
 
 class LoopWatch:

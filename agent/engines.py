@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import openai
 
+from agent.aio import Tasks, keep_memory_out_of_collections
 from agent.config import Config, ConfigError, Persona
 from agent.conversation.ear import VoiceActivity
 from agent.conversation.parts import Parts
@@ -82,6 +83,7 @@ class ConfiguredEngines:
         self._model: LanguageModelProcess | None = None
         self._missing: tuple[str, ...] = ("the models are being looked for",)
         self._reading: FetchProgress | None = None
+        self._tasks = Tasks("engines")
         self._registry = Registry(
             {
                 ("vad", "local.silero"): self._silero_detector,
@@ -155,6 +157,8 @@ class ConfiguredEngines:
             self._load_silero(), self._load_speech(), self._load_voices(), self._load_model(), asyncio.to_thread(warm_chunker)
         )
         self._missing = ()
+        keep_memory_out_of_collections()
+        self._tasks.start(self._read_ahead(self.languages[1:]), "read the other personas ahead")
 
     def _uses(self, kind: Kind) -> bool:
         return any(known == kind for known, _ in self._local)
@@ -195,8 +199,14 @@ class ConfiguredEngines:
         threads = max(1, min(4, os.cpu_count() or 2))
         self._model = LanguageModelProcess(self._store.path("qwen2.5-coder-1.5b-instruct"), threads)
         await self._model.start()
+        await self._read_ahead(self.languages[:1])
+
+    async def _read_ahead(self, languages: tuple[Language, ...]) -> None:
+        """Let the model read what every conversation in these languages begins with."""
+        if self._model is None:
+            return
         persona = self._config.personas["default"]
-        for language in self.languages:
+        for language in languages:
             try:
                 await prefill(self._model, [*chat_prefix(persona, language), ("user", "你好" if language == "zh" else "Hello")])
             except openai.OpenAIError as error:
@@ -232,6 +242,7 @@ class ConfiguredEngines:
 
     async def aclose(self) -> None:
         """Free everything."""
+        await self._tasks.aclose()
         for engine in (self._speech, self._model, *(voice.lane for voice in self._voices.values())):
             if engine is not None:
                 await engine.aclose()

@@ -44,5 +44,5 @@ def setup(level: str = "info", style: Literal["text", "json"] = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("aioice", "aiortc", "httpx", "httpcore", "httpx2", "openai", "asyncio", "faster_whisper", "jieba", "numba"):
+    for noisy in ("aioice", "aiortc", "httpx", "httpcore", "httpx2", "openai", "asyncio", "jieba", "numba"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

@@ -92,7 +92,7 @@ def _install(dev: bool) -> None:
         hint=f"Python {PYTHONS} is needed: install one with your system's packages, or let uv reach the place that it downloads Pythons from",
     )
     run_uv(
-        *("pip", "sync", "--python", PYTHON, "--require-hashes", "--build-constraints", BUILD_HASHES, lock_file(dev)),
+        *("pip", "sync", "--python", PYTHON, "--compile-bytecode", "--require-hashes", "--build-constraints", BUILD_HASHES, lock_file(dev)),
         what="installing the Python packages",
         hint="If the package index cannot be reached, set pip's or uv's own mirror setting (PIP_INDEX_URL, UV_DEFAULT_INDEX, pip.conf or uv.toml)",
     )

@@ -1,8 +1,7 @@
 """The process in which the local language model lives: llama.cpp's own HTTP server on loopback, spoken to with OpenAI's protocol.
 
 A process of its own, so that a model that dies takes nobody along, and so that closing a request's connection stops its computation: llama.cpp looks
-between two batches whether the client is still there. `python -m agent.providers.llm.process MODEL` is the child; it prints its address as a line of JSON and ends
-when its standard input does, that is, when its parent is gone.
+between two batches whether the client is still there. The child is `agent.providers.llm.serve`.
 """
 
 from __future__ import annotations
@@ -20,22 +19,16 @@ from typing import Final
 import openai
 
 from agent.aio import Tasks
+from agent.providers.llm.serve import KEY_VARIABLE
 
 logger = logging.getLogger("visavis.providers.llm")
 
-CONTEXT_TOKENS: Final = 4_096
-"""Of one request."""
-SLOTS: Final = 2
-"""Requests at once, each with the cached beginning of its conversation."""
-BATCH_TOKENS: Final = 32
-"""A prompt is read in batches of this size; an abort takes effect after one."""
 START_SECONDS: Final = 180.0
 ANSWER_SECONDS: Final = 60.0
 """Between two tokens, the first one included."""
 STOP_SECONDS: Final = 3.0
 MAX_BACKOFF_SECONDS: Final = 30.0
 _ROOT: Final = Path(__file__).resolve().parents[3]
-_KEY_VARIABLE: Final = "VISAVIS_LLM_PROCESS_KEY"
 
 
 class ProcessFailed(RuntimeError):
@@ -72,10 +65,10 @@ class LanguageModelProcess:
     async def _launch(self) -> None:
         self.starts += 1
         self._words.clear()
-        command = (sys.executable, "-m", "agent.providers.llm.process", str(self._model), str(self._threads))
+        command = (sys.executable, "-m", "agent.providers.llm.serve", str(self._model), str(self._threads))
         environment = {
             **os.environ,
-            _KEY_VARIABLE: self._key,
+            KEY_VARIABLE: self._key,
             "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
             # Threads that spin at a barrier while another process has their core made generation three to eight times slower on a busy machine.
             "OMP_WAIT_POLICY": "passive",
@@ -150,29 +143,3 @@ class LanguageModelProcess:
         await self._tasks.aclose()
         if process is not None:
             await self._end(process)
-
-
-def _serve(model: str, threads: int) -> None:
-    """The child: load, tell the address, and serve until the parent is gone."""
-    import xllamacpp
-
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = model
-    parameters.n_ctx = CONTEXT_TOKENS * SLOTS
-    parameters.n_parallel = SLOTS
-    parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
-    parameters.cpuparams.poll = parameters.cpuparams_batch.poll = 0
-    parameters.cache_ram_mib = 256
-    parameters.hostnames = ["127.0.0.1"]
-    parameters.port = 0
-    parameters.api_keys = [os.environ.pop(_KEY_VARIABLE)]
-    parameters.verbosity = 0
-    server = xllamacpp.Server(parameters)
-    print(json.dumps({"url": server.listening_address}), flush=True)
-    sys.stdin.buffer.read()
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1], int(sys.argv[2]))
