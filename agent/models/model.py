@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Purpose = Literal["vad", "turn", "asr", "tts", "llm"]
+Purpose = Literal["vad", "turn", "asr", "tts", "llm", "runtime"]
 
 
 @dataclass(frozen=True, slots=True)

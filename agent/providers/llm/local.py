@@ -11,16 +11,11 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.plugins import openai
 
 from agent.providers.llm.process import LanguageModelProcess
-from agent.providers.llm.window import fit
+from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit
 
-ANSWER_TOKENS: Final = 160
-"""At most; answers are spoken, so they are short."""
-TEMPERATURE: Final = 0.3
 PREFILL_SECONDS: Final = 120.0
 _CACHE_AND_PROGRESS: Final = {"cache_prompt": True, "return_progress": True}
 """With a word of progress after each batch of the prompt, the server notices a closed connection then, and not only when it has read it all."""
-PROMPT_TOKENS: Final = 1_600
-"""A processor without a GPU reads some 60 tokens a second: more than this nobody wants to wait for, cached or not."""
 
 
 class LocalLLM(openai.LLM):

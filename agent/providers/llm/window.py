@@ -6,6 +6,11 @@ from typing import Final
 
 from livekit.agents import llm
 
+ANSWER_TOKENS: Final = 160
+"""At most; answers are spoken, so they are short."""
+TEMPERATURE: Final = 0.3
+PROMPT_TOKENS: Final = 1_600
+"""A processor without a GPU reads some 60 tokens a second: more than this nobody wants to wait for, cached or not."""
 PER_MESSAGE: Final = 6
 """Tokens around each message."""
 STEP: Final = 6
