@@ -49,6 +49,17 @@ def demo(models: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         assert program.stop() == 0, "\n".join(program.lines[-30:])
 
 
+@pytest.fixture(scope="module")
+def rooms(models: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What `make livekit` starts: livekit-server, a worker and the token service with the page; its address."""
+    home = tmp_path_factory.mktemp("home")
+    port = free_tcp_port()
+    with Program([sys.executable, "-m", "infra.livekit_up"], {"VISAVIS_HOME": str(home), "PORT": str(port)}) as program:
+        assert program.wait_for("Ready: ", READY_SECONDS) == f"Ready: http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
+        assert program.stop() == 0, "\n".join(program.lines[-30:])
+
+
 @pytest.fixture
 def playwright() -> Iterator[Playwright]:
     """Playwright runs an event loop in this thread, so it must be gone before an asynchronous test begins."""
