@@ -83,7 +83,7 @@ class Turn(Section):
 
     mode: Literal["open", "push_to_talk"] = "open"
     interrupt: Literal["auto", "strict", "off"] = "auto"
-    silence_ms: int = Field(default=400, ge=100, le=5_000, description="silence that ends a sentence which sounds complete")
+    silence_ms: int = Field(default=500, ge=100, le=5_000, description="silence that ends a sentence which sounds complete")
     patience_ms: int = Field(default=1_000, ge=100, le=10_000, description="silence that ends a sentence which sounds unfinished")
 
 

@@ -17,7 +17,6 @@ from livekit.agents import APIError, llm
 
 from agent.aio import Tasks, keep_memory_out_of_collections
 from agent.config import Config, ConfigError, Persona
-from agent.conversation.ear import VoiceActivity
 from agent.conversation.parts import Parts
 from agent.dialogue.chunker import warm_up as warm_chunker
 from agent.dialogue.persona import chat_prefix
@@ -32,12 +31,15 @@ from agent.providers.llm.child import ProcessFailed
 from agent.providers.llm.llama import LlamaLLM, LlamaProcess
 from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
+from agent.providers.local.baton import Baton
 from agent.providers.local.kokoro_model import PREPARED
 from agent.providers.local.lane import Lane
 from agent.providers.registry import Kind, Registry
 from agent.providers.tts import hibari, kokoro
 from agent.providers.tts.local import LocalTTS
 from agent.providers.tts.voices import VoiceLane
+from agent.providers.turn.smart_turn import MODEL as TURN_MODEL
+from agent.providers.turn.smart_turn import TurnEngine, TurnModel
 from agent.providers.vad.silero import SileroModel, SileroNetwork, SileroVAD
 
 logger = logging.getLogger("visavis.engines")
@@ -88,6 +90,8 @@ class ConfiguredEngines:
         self._model: LlamaProcess | LanguageModelProcess | None = None
         self._missing: tuple[str, ...] = ("the models are being looked for",)
         self._reading: FetchProgress | None = None
+        self._turns: TurnEngine | None = None
+        self._baton = Baton()
         self._tasks = Tasks("engines")
         self._registry = Registry(
             {
@@ -152,6 +156,8 @@ class ConfiguredEngines:
         names = sorted({name for provider in self._local for language in self.languages for name in MODELS[provider].get(language, ())})
         if ("llm", "local.qwen") in self._local and RUNTIME is not None:
             names.append(RUNTIME.name)
+        if self._uses("stt"):
+            names.append(TURN_MODEL)
 
         def observe(reading: FetchProgress) -> None:
             self._reading = reading
@@ -161,7 +167,12 @@ class ConfiguredEngines:
         await self._store.ensure_async(names, observe)
         self._missing = ("the models are being loaded",)
         await asyncio.gather(
-            self._load_silero(), self._load_speech(), self._load_voices(), self._load_model(), asyncio.to_thread(warm_chunker)
+            self._load_silero(),
+            self._load_speech(),
+            self._load_turns(),
+            self._load_voices(),
+            self._load_model(),
+            asyncio.to_thread(warm_chunker),
         )
         self._missing = ()
         keep_memory_out_of_collections()
@@ -176,9 +187,14 @@ class ConfiguredEngines:
 
     async def _load_speech(self) -> None:
         if self._uses("stt"):
-            self._speech = SpeechEngines(self._store.path)
+            self._speech = SpeechEngines(self._store.path, baton=self._baton)
             names = {name for kind, name in self._local if kind == "stt"}
             await self._speech.load({language for name in names for language in RECOGNISED.get(name, self.languages)})
+
+    async def _load_turns(self) -> None:
+        if self._uses("stt"):
+            self._turns = TurnEngine(self._store.path)
+            await self._turns.load()
 
     async def _load_voices(self) -> None:
         names = {name for kind, name in self._local if kind == "tts"}
@@ -188,7 +204,7 @@ class ConfiguredEngines:
             await voice.warm()
 
     def _english_voice(self) -> VoiceLane:
-        return VoiceLane("en", hibari.HibariVoice, lane=Lane("English voice"), max_characters=hibari.MAX_CHARACTERS)
+        return VoiceLane("en", hibari.HibariVoice, lane=Lane("English voice", baton=self._baton), max_characters=hibari.MAX_CHARACTERS)
 
     async def _chinese_voice(self) -> VoiceLane:
         graph = await self._store.derive_async(PREPARED)
@@ -198,7 +214,7 @@ class ConfiguredEngines:
         def load() -> kokoro.KokoroVoice:
             return kokoro.KokoroVoice(graph, voices, english=hibari.EnglishPhonemes(), cache=cache, threads=2)
 
-        return VoiceLane("zh", load, lane=Lane("Chinese voice"), max_characters=kokoro.MAX_CHARACTERS)
+        return VoiceLane("zh", load, lane=Lane("Chinese voice", baton=self._baton), max_characters=kokoro.MAX_CHARACTERS)
 
     async def _load_model(self) -> None:
         if ("llm", "local.qwen") not in self._local:
@@ -218,6 +234,7 @@ class ConfiguredEngines:
                 await tuned.aclose()
                 logger.warning("%s; using the plain library, which is slower", error)
             else:
+                self._baton.hold = tuned.hold
                 return tuned
         plain = LanguageModelProcess(model, threads)
         await plain.start()
@@ -242,8 +259,8 @@ class ConfiguredEngines:
         """Fresh wrappers for one conversation."""
         build = self._registry.build
         specs = self._specs
-        voice_activity: VoiceActivity = build("vad", specs["vad"])
-        return Parts(vad=voice_activity, stt=build("stt", specs["stt"]), llm=build("llm", specs["llm"]), tts=self._voice(persona))
+        turn_model = TurnModel(self._turns, f"turn-{next(self._sessions)}") if self._turns is not None else None
+        return Parts(build("vad", specs["vad"]), build("stt", specs["stt"]), build("llm", specs["llm"]), self._voice(persona), turn_model)
 
     def _voice(self, persona: Persona) -> Any:
         specs = self._specs["tts"]
@@ -271,7 +288,7 @@ class ConfiguredEngines:
     async def aclose(self) -> None:
         """Free everything."""
         await self._tasks.aclose()
-        for engine in (self._speech, self._model, *(voice.lane for voice in self._voices.values())):
+        for engine in (self._speech, self._turns, self._model, *(voice.lane for voice in self._voices.values())):
             if engine is not None:
                 await engine.aclose()
 

@@ -23,6 +23,13 @@ class Metrics:
             buckets=_ANSWER_BUCKETS,
             registry=self.registry,
         )
+        self._stages = Histogram(
+            "visavis_stage_seconds",
+            "From the true end of the user's speech to each stage of the answer.",
+            ["stage"],
+            buckets=_ANSWER_BUCKETS,
+            registry=self.registry,
+        )
         self._interrupts = Counter("visavis_interrupts", "Answers that were interrupted.", registry=self.registry)
         self._errors = Counter("visavis_errors", "Errors that were told to clients.", ["code"], registry=self.registry)
 
@@ -31,6 +38,8 @@ class Metrics:
         match name.partition(":"):
             case ("answer_seconds", _, _):
                 self._answers.observe(value)
+            case ("stage", _, stage):
+                self._stages.labels(stage).observe(value)
             case ("interrupt", _, _):
                 self._interrupts.inc()
             case ("error", _, code):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final, get_args
 
 from agent.config import Config, ConfigError, Persona
@@ -14,10 +15,14 @@ from agent.talk.door import DoorError
 from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange
 from bench.options import Options, Unmeasured
-from bench.questions import QUESTIONS, spoken
+from bench.processes import program
+from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row, median, p90
+from infra import bench_environment
 
 GOALS_SECONDS: Final[dict[Language, float]] = {"en": 1.6, "zh": 2.8}
+RATIOS: Final[dict[Language, float]] = {"en": 4.5, "zh": 5.0}
+PLAIN_SECONDS: Final = 120.0
 NAMES: Final[dict[Language, str]] = {"en": "English", "zh": "Chinese"}
 CUT_SECONDS: Final = 1.0
 """Answers are interrupted so long after their first sound: what comes later is not measured."""
@@ -25,7 +30,7 @@ CUT_SECONDS: Final = 1.0
 
 async def call(host: ConversationHost, engines: ConfiguredEngines, language: Language, turns: int) -> list[Exchange]:
     """`turns` questions in one conversation; they begin anew when there are more turns than questions."""
-    voice = engines.build(Persona()).tts
+    voice = engines.build(Persona(voice=VOICE)).tts
     questions = [QUESTIONS[language][turn % len(QUESTIONS[language])] for turn in range(turns)]
     sounds = [await spoken(text, voice) for text in questions]
     caller = Caller()
@@ -38,9 +43,14 @@ async def call(host: ConversationHost, engines: ConfiguredEngines, language: Lan
         await caller.aclose()
 
 
+def seconds_of(exchanges: list[Exchange]) -> list[float]:
+    """The latencies of the questions that were answered."""
+    return [exchange.latency_ms / 1000 for exchange in exchanges if exchange.latency_ms is not None]
+
+
 def rows(language: Language, exchanges: list[Exchange]) -> list[Row]:
     """The lines of one language."""
-    seconds = [exchange.latency_ms / 1000 for exchange in exchanges if exchange.latency_ms is not None]
+    seconds = seconds_of(exchanges)
     final = [exchange.understood_at - exchange.since for exchange in exchanges if exchange.understood_at is not None]
     name = NAMES[language]
     return [
@@ -61,6 +71,36 @@ def shown(exchange: Exchange) -> dict[str, Any]:
     }
 
 
+async def plain(language: Language, turns: int) -> list[Exchange]:
+    """The same questions to the plain chain, in a process of its own."""
+    exchanges = []
+    python = bench_environment.ensure()
+    async with program("the plain chain", command=[str(python), "-m", "bench.plain", language, str(turns)]) as chain:
+        for _ in range(turns):
+            told = json.loads("{" + await chain.line("{", PLAIN_SECONDS))
+            exchange = Exchange(since=0.0, understood=told["understood"], problem=told["problem"])
+            exchange.first_sound = None if told["latency_ms"] is None else told["latency_ms"] / 1000
+            exchanges.append(exchange)
+    return exchanges
+
+
+def comparison(language: Language, ours: list[Exchange], others: list[Exchange]) -> list[Row]:
+    """The plain chain's figures, and how many times longer it takes."""
+    own, other = seconds_of(ours), seconds_of(others)
+    name = NAMES[language]
+    return [
+        Row(f"{name}, plain chain: median", median(other), "s", None, f"{len(other)} questions"),
+        Row(f"{name}, plain chain: p90", p90(other), "s"),
+        Row(
+            f"{name}: plain / ours, medians",
+            median(other) / median(own) if own and other else float("nan"),
+            "×",
+            None,
+            f"goal ≥ {RATIOS[language]:g}",
+        ),
+    ]
+
+
 async def measure(options: Options) -> Result:
     try:
         engines = ConfiguredEngines(Config())
@@ -71,16 +111,23 @@ async def measure(options: Options) -> Result:
     host = ConversationHost(Config(), engines)
     table: list[Row] = []
     raw: dict[str, Any] = {}
+    measured: dict[Language, list[Exchange]] = {}
+    languages: tuple[Language, ...] = get_args(Language)
     try:
-        languages: tuple[Language, ...] = get_args(Language)
         for language in languages:
             exchanges = await call(host, engines, language, options.turns)
+            measured[language] = exchanges
             table += rows(language, exchanges)
             raw[language] = [shown(exchange) for exchange in exchanges]
     finally:
         await host.aclose()
+    for language in languages:
+        others = await plain(language, options.turns)
+        table += comparison(language, measured[language], others)
+        raw[f"{language} plain"] = [shown(exchange) for exchange in others]
     notes = [
         "Local models, in process; questions spoken by the local voices, in real time, one conversation a language, each turn by itself.",
-        f"Answers are interrupted {CUT_SECONDS:g} s after their first sound. The libraries as they come are not measured beside it.",
+        f"Answers are interrupted {CUT_SECONDS:g} s after their first sound.",
+        "Plain: livekit-agents 1.8.9 with the same models as their own libraries run them, 0.5 s of silence, a sentence at a time; in process as well.",
     ]
     return Result("latency", "Answers of the embedded default", table, notes, raw)

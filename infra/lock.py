@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from infra import mirrors
+from infra.bench_environment import LOCK as BENCH_LOCK
 from infra.console import entry, run, step
 from infra.environment import BUILD_HASHES, lock_file
 from infra.livekit_install import MODULE, build_environment
@@ -34,7 +35,9 @@ def main() -> int:
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that are allowed")
     upgrade = parser.parse_args().upgrade
     dev = ["pyproject.toml", "--group", "dev", "--constraints", str(lock_file(False))]
+    bench = ["pyproject.toml", "--group", "bench", "--constraints", str(lock_file(False))]
     locks: list[tuple[list[str], Path, str | None]] = [(["pyproject.toml"], lock_file(False), None), (dev, lock_file(True), None)]
+    locks.append((bench, BENCH_LOCK, None))
     locks += [(["-"], REQUIREMENTS / f"{tool}.txt", tool) for tool in TOOLS]
     locks += [(["-"], BUILD_HASHES, "\n".join(BUILD))]
     with step("locking the Python packages"):

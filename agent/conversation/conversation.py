@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final, cast
 
 from livekit import rtc
@@ -27,9 +27,10 @@ from agent.conversation.ports import Transport
 from agent.conversation.recognizers import Transcript, recognizer
 from agent.conversation.script import Caption, Scripts
 from agent.conversation.speaker import Speaker
+from agent.conversation.stages import AnswerStage, Stages
 from agent.media.pump import Pump
 from agent.media.timeline import Ended, Fired, Started, Timeline
-from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
+from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking, ends_sentence, sounds_complete, sure_beginning
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
 from agent.protocol.messages import (
@@ -60,6 +61,7 @@ from agent.protocol.messages import (
     StateUpdate,
     StopListen,
     TextInput,
+    TurnStages,
     UiEvent,
 )
 
@@ -131,6 +133,8 @@ class Conversation:
         self._listening = True
         self._context = PageContext()
         self._final_at: float | None = None
+        self._stages = Stages()
+        self._wants_stages = "stages" in hello.wants
         self._interrupts = 0
         self._interruption: asyncio.Future[None] | None = None
 
@@ -337,9 +341,25 @@ class Conversation:
 
     def heard_partial(self, utterance: int, transcript: Transcript) -> None:
         self._send(AsrPartial(id=f"u{utterance}", text=transcript.text, language=transcript.language))
+        if not self.busy():
+            whole = sounds_complete(transcript.text) and ends_sentence(transcript.text)
+            if sure := transcript.text if whole else sure_beginning(transcript.text):
+                self._speaker.read_ahead(sure, whole=whole)
+
+    def fell_silent(self, seconds: float) -> None:
+        now = time.monotonic()
+        self._stages.fell_silent(now - seconds, now)
+
+    def heard_pause(self, transcript: Transcript) -> None:
+        self._stages.question("transcript", time.monotonic())
+
+    def reached(self, speech: object, stage: AnswerStage) -> None:
+        if isinstance(speech, Hashable):
+            self._stages.answer(speech, stage, time.monotonic())
 
     def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
         self._final_at = time.monotonic()
+        self._stages.question("commit", self._final_at)
         self._send(AsrFinal(id=f"u{utterance}", text=transcript.text, language=transcript.language))
 
     def recognition_failed(self, error: Exception) -> None:
@@ -390,6 +410,7 @@ class Conversation:
         self._set_state(states[event.new_state])
         if event.new_state == "listening":
             self._bound_memory()
+            self._speaker.read_ahead("", whole=False)
 
     def _bound_memory(self) -> None:
         items = self._speaker._chat_ctx.items
@@ -424,6 +445,7 @@ class Conversation:
                         self._on_event("answer_seconds", time.monotonic() - self._final_at)
                         self._final_at = None
                     self._send(GenerationStart(t0=t), gen=gen, t=t)
+                    self._tell_stages(gen, t, self._output.script_of(segment).speech)
                 case Caption(text=text):
                     self._send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
                     self._caption(text)
@@ -433,6 +455,16 @@ class Conversation:
                     self._send(GenerationEnd(t_end=t), gen=gen, t=t)
                     self._end_captions()
             self._output.fired(fired)
+
+    def _tell_stages(self, gen: int, t: int, speech: object) -> None:
+        stages = self._stages.out(speech, time.monotonic())
+        if not stages:
+            return
+        logger.info("session %s: answer %d after %s", self.session_id, gen, ", ".join(f"{name} {ms} ms" for name, ms in stages.items()))
+        for name, ms in stages.items():
+            self._on_event(f"stage:{name}", ms / 1000)
+        if self._wants_stages:
+            self._send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)
 
     # ------------------------------------------------------------------------------------------------------- to the client
 

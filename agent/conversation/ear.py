@@ -43,10 +43,16 @@ PREROLL: Final = MICROPHONE_RATE * 300 // 1000
 """Sound before the first voiced window that belongs to the utterance."""
 BARGE_IN: Final = MICROPHONE_RATE * 450 // 1000
 """Speech that interrupts without a word having been understood."""
-PARTIAL: Final = MICROPHONE_RATE * 600 // 1000
+PARTIAL: Final = MICROPHONE_RATE * 450 // 1000
 """Sound between two partial transcripts."""
 DIGITAL_SILENCE: Final = 4
 """A window whose samples are all smaller than this (of 32768) is silence without asking the model: muted microphones cost nothing."""
+
+
+QUIET: Final = 0.05
+"""Of the voice's level; below is a pause."""
+LEVEL_DECAY: Final = 0.995
+"""A window; the level is halved in 4.4 s."""
 
 
 class VoiceActivity(Protocol):
@@ -76,6 +82,12 @@ class EarHost(Protocol):
         """The user takes the turn: stop."""
 
     def heard_partial(self, utterance: int, transcript: Transcript) -> None: ...
+
+    def fell_silent(self, seconds: float) -> None:
+        """The user may have finished, so long ago."""
+
+    def heard_pause(self, transcript: Transcript) -> None:
+        """The words up to that pause."""
 
     def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
         """`end`: microphone sample at which the user fell silent."""
@@ -120,6 +132,7 @@ class Ear(stt.STT[Any]):
         self._latest = Transcript("")
         self._partial_at = 0
         self._partial: asyncio.Task[None] | None = None
+        self._level = 0.0
 
     # ------------------------------------------------------------------------------------------------------- what goes in
 
@@ -141,8 +154,13 @@ class Ear(stt.STT[Any]):
 
     def _window(self, window: bytes) -> None:
         samples = np.frombuffer(window, np.int16)
-        silent = int(np.abs(samples).max()) < DIGITAL_SILENCE
-        probability = 0.0 if silent else self._vad.probability(_to_float(samples))
+        if int(np.abs(samples).max()) < DIGITAL_SILENCE:
+            probability = 0.0
+        else:
+            sound = _to_float(samples)
+            probability = self._vad.probability(sound)
+            if self._fell_quiet(sound):
+                probability = 0.0
         if self._turns.phase is not Phase.QUIET:
             self._recognizer.push(window)
         elif len(self._sound) > PREROLL * 4:
@@ -152,6 +170,15 @@ class Ear(stt.STT[Any]):
         if self._turns.phase is Phase.SPEAKING:
             self._consider_barge_in()
             self._consider_partial()
+
+    def _fell_quiet(self, sound: npt.NDArray[np.float32]) -> bool:
+        """The voice has dropped far below its own level: the detector, which looks back, would notice some 60 ms later."""
+        loudness = float(np.sqrt(np.mean(np.square(sound))))
+        if self._turns.phase is Phase.QUIET:
+            self._level = loudness
+            return False
+        self._level = max(loudness, self._level * LEVEL_DECAY)
+        return loudness < QUIET * self._level
 
     def _trim(self, start: int) -> None:
         """Forget the sound before microphone sample `start`."""
@@ -172,6 +199,7 @@ class Ear(stt.STT[Any]):
                     self._start(at)
                 case Dipped():
                     self._stop_partial()
+                    self._host.fell_silent((self._turns.now - decision.end + len(self._pending) // 2) / MICROPHONE_RATE)
                     self._tasks.start(self._transcribe(decision), "transcribe")
                     if self._turn_model is not None:
                         self._tasks.start(self._ask_turn_model(self._turn_model, decision), "turn-model")
@@ -257,6 +285,7 @@ class Ear(stt.STT[Any]):
             return
         if self._turns.phase is Phase.PAUSED:
             self._latest = transcript
+            self._host.heard_pause(transcript)
         decisions = self._turns.transcript(dip.candidate, transcript.text)
         if not decisions and self._turns.phase is Phase.PAUSED and transcript.text and self._announced:
             self._host.heard_partial(utterance, transcript)

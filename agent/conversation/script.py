@@ -21,6 +21,8 @@ class Caption:
 class Script:
     """The text of one segment. It is written while sound is made, possibly long before the segment exists; `attach` joins the two."""
 
+    speech: object = None
+    """The engine's answer that this is part of."""
     pieces: list[tuple[int, str]] = field(default_factory=list)
     shown: int = 0
     """Pieces whose sample has come."""
@@ -74,14 +76,14 @@ class Scripts:
         self._on_unspoken = on_unspoken
 
     def new(self, speech: object) -> Script:
-        script = Script()
+        script = Script(speech)
         self._waiting.setdefault(speech, []).append(script)
         return script
 
     def take(self, speech: object) -> Script:
         """The script of the segment that begins now."""
         waiting = self._waiting.get(speech)
-        return waiting.pop(0) if waiting else Script()
+        return waiting.pop(0) if waiting else Script(speech)
 
     def discard(self, speech: object, script: Script) -> None:
         """The script will get no segment, because no sound was made of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from typing import Any, Final, Protocol
 
 from livekit import rtc
@@ -11,15 +11,24 @@ from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import ModelSettings
 
 from agent.config import Persona
+from agent.conversation.anticipation import ReadsAhead
 from agent.conversation.output import current_speech
 from agent.conversation.script import Scripts
+from agent.conversation.stages import AnswerStage
 from agent.dialogue.language import script_language
 from agent.dialogue.persona import chat_prefix
 from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.protocol.messages import RATE, Language, LanguageChoice
 
 HISTORY_ITEMS: Final = 24
-"""Messages of the conversation that the model is shown."""
+"""Messages of the conversation that the model is shown, at most."""
+FORGOTTEN_AT_ONCE: Final = 12
+"""Old messages leave in groups, so that the beginning of the prompt, which a model may have cached, stays the same from turn to turn."""
+
+
+def forgotten(items: int) -> int:
+    """How many of the oldest messages the model is not shown any more."""
+    return -(-max(0, items - HISTORY_ITEMS) // FORGOTTEN_AT_ONCE) * FORGOTTEN_AT_ONCE
 
 
 class Topic(Protocol):
@@ -32,6 +41,9 @@ class Topic(Protocol):
         """The page on the user's screen, as a message for the model, or None."""
 
     def voice_failed(self, error: Exception) -> None: ...
+
+    def reached(self, speech: object, stage: AnswerStage) -> None:
+        """An answer that is being prepared came so far."""
 
 
 class Speaker(Agent):
@@ -49,11 +61,29 @@ class Speaker(Agent):
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
         """Ask the model with persona and page context around the conversation. The stored conversation is left as it is."""
-        async for chunk in Agent.default.llm_node(self, self._prompt(chat_ctx), tools, model_settings):
+        speech = current_speech()
+        self._topic.reached(speech, "asked")
+        async for chunk in Agent.default.llm_node(self, self._prompt(chat_ctx.items), tools, model_settings):
+            self._topic.reached(speech, "first_token")
             yield chunk
 
-    def _prompt(self, chat_ctx: llm.ChatContext) -> llm.ChatContext:
-        items = [item for item in chat_ctx.items if not (item.type == "message" and item.role in ("system", "developer"))][-HISTORY_ITEMS:]
+    def read_ahead(self, said: str, *, whole: bool) -> None:
+        """The user is saying `said` and may go on: a model that reads ahead for nothing does so. `whole`: it may well be the end.
+
+        With nothing said yet, the conversation so far is read, as the next question will find it.
+        """
+        model = self.session.llm
+        if not isinstance(model, ReadsAhead):
+            return
+        question = llm.ChatMessage(role="user", content=[said])
+        prompt = self._prompt([*self.chat_ctx.items, question])
+        if not said:
+            prompt.items.pop()
+        model.read_ahead(prompt, "answer" if whole else "open" if said else "closed")
+
+    def _prompt(self, conversation: Sequence[llm.ChatItem]) -> llm.ChatContext:
+        items = [item for item in conversation if not (item.type == "message" and item.role in ("system", "developer"))]
+        items = items[forgotten(len(items)) :]
         said = next((i.text_content or "" for i in reversed(items) if i.type == "message" and i.role == "user"), "")
         prompt = llm.ChatContext.empty()
         for role, text in chat_prefix(self._persona, self._language_of(said)):
@@ -86,7 +116,9 @@ class Speaker(Agent):
                     script.write(round(samples), written)
                 if not spoken.strip():
                     continue
+                self._topic.reached(speech, "first_chunk")
                 async for frame in self._synthesize(voice, spoken):
+                    self._topic.reached(speech, "first_sound")
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame
         except Exception as error:

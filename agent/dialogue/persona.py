@@ -41,14 +41,16 @@ _SYSTEM: Final[dict[LanguageChoice, str]] = {
 _EXAMPLES: Final[dict[LanguageChoice, list[tuple[str, str]]]] = {
     "en": [
         ("I'm bored.", "Shall we play a little word game, or would you rather hear a story?"),
+        ("What's the weather like?", "I can't look outside from here. What do you see through your window?"),
         ("Are you a real person?", "No, I'm not human. I'm {name}, an AI, happy to keep you company."),
     ],
     "zh": [
         ("好无聊啊。", "要不要玩个猜谜语，或者听我讲个小故事？"),
+        ("今天天气怎么样？", "我看不到外面，也没有联网。你那边是晴天吗？"),
         ("你是人还是机器？", "我不是人，我是{name}，一个AI，很高兴陪你聊天。"),
     ],
 }
-_EXAMPLES["auto"] = [_EXAMPLES["en"][0], _EXAMPLES["zh"][0], _EXAMPLES["en"][1], _EXAMPLES["zh"][1]]
+_EXAMPLES["auto"] = [_EXAMPLES["en"][0], _EXAMPLES["zh"][0], _EXAMPLES["en"][2], _EXAMPLES["zh"][2]]
 
 _OPEN: Final = "<<<PAGE"
 _CLOSE: Final = "PAGE>>>"

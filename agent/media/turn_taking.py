@@ -23,6 +23,9 @@ _UNFINISHED_EN: Final = re.compile(
 _UNFINISHED_ZH: Final = re.compile(
     r"(?:和|跟|或者|但是|可是|因为|所以|如果|的话|然后|还有|而且|比如|那个|这个|就是|嗯|呃|我想|我要)[，。、…\s]*$"
 )
+CERTAIN: Final = 0.9
+UNLIKELY: Final = 0.2
+"""What a turn model's completeness means."""
 _ENDED: Final = re.compile(r"[.!?。！？]\s*$")
 
 
@@ -41,6 +44,14 @@ def ends_sentence(text: str) -> bool:
     return bool(_ENDED.search(text))
 
 
+def sure_beginning(text: str) -> str:
+    """What of a growing transcript will hardly change: all but its last word (two Chinese characters) and the mark after it."""
+    bare = text.rstrip(" .,?!，。？！、…")
+    if bare and not bare[-1].isascii():
+        return bare[:-2]
+    return bare.rpartition(" ")[0]
+
+
 @dataclass(frozen=True)
 class TurnSettings:
     """All lengths in microphone samples (16 kHz)."""
@@ -51,10 +62,12 @@ class TurnSettings:
     """VAD probability below which a window is silence, to pause."""
     onset: int = MICROPHONE_RATE * 64 // 1000
     """Speech that begins an utterance."""
-    dip: int = MICROPHONE_RATE * 96 // 1000
+    dip: int = MICROPHONE_RATE * 64 // 1000
     """Silence at which the candidate is transcribed."""
-    silence: int = MICROPHONE_RATE * 400 // 1000
-    """Silence that ends a sentence which sounds complete."""
+    certain: int = MICROPHONE_RATE * 320 // 1000
+    """Silence that ends a sentence of which text and intonation say that it is complete."""
+    silence: int = MICROPHONE_RATE * 500 // 1000
+    """Silence that ends a sentence which reads as complete."""
     patience: int = MICROPHONE_RATE * 1000 // 1000
     """Silence that ends any other sentence."""
     minimum: int = MICROPHONE_RATE * 96 // 1000
@@ -202,9 +215,12 @@ class TurnTaking:
             return s.dip
         if not sounds_complete(self._text):
             return s.patience
-        if self._complete is not None and self._complete < 0.2 and not ends_sentence(self._text):
-            return (s.silence + s.patience) // 2
-        return s.silence
+        ended = ends_sentence(self._text)
+        if self._complete is None:
+            return s.silence
+        if ended and self._complete >= CERTAIN:
+            return min(s.certain, s.silence)
+        return s.silence if ended or self._complete >= UNLIKELY else (s.silence + s.patience) // 2
 
     def _dip(self) -> list[Decision]:
         self.phase = Phase.PAUSED

@@ -248,6 +248,29 @@ class GenerationStart(Message):
     t0: Count
 
 
+class TurnStages(Message):
+    """Sent with `generation_start` to a client that wants `stages`: when each stage of this answer was reached, in ms after the user fell silent.
+
+    `silence` the pause was noticed, `transcript` the words were known, `asked` the model got them, `first_token` and `first_chunk` of its answer,
+    `first_sound` of the voice, `commit` the turn was the digital human's, `out` the first sound was sent. What is smaller than `commit` was done ahead.
+    """
+
+    example = {
+        "stages": {
+            "silence": 130,
+            "transcript": 210,
+            "asked": 212,
+            "first_token": 330,
+            "commit": 402,
+            "first_chunk": 560,
+            "first_sound": 600,
+            "out": 612,
+        }
+    }
+    type: Literal["turn_stages"] = "turn_stages"
+    stages: dict[str, int]
+
+
 class GenerationEnd(Message):
     """The last sample of generation `gen` was before `t_end` (its closing blank included)."""
 
@@ -339,6 +362,7 @@ ServerMessage = Annotated[
     | AssistantTextDelta
     | AssistantText
     | GenerationStart
+    | TurnStages
     | GenerationEnd
     | ServerInterrupt
     | TtsAudioChunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 import numpy as np
 from rich.console import Console
@@ -39,7 +39,7 @@ async def run_talk(
     pcm = np.zeros(0, np.int16) if microphone is None else read_microphone(microphone)
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     talk = Talk(lambda line: console.print(line, markup=False))
-    hello = ClientHello(persona=persona, language=cast(LanguageChoice, language), sdk="visavis-talk")
+    hello = ClientHello(persona=persona, language=cast(LanguageChoice, language), sdk="visavis-talk", wants=["stages"])
     host: ConversationHost | None = None
     if door_name == "local":
         engines = ConfiguredEngines(config)
@@ -59,9 +59,33 @@ async def run_talk(
         else:
             console.print(_latency_line(number, turn), markup=False)
             if waterfall:
-                for stage, ms in turn.stages:
-                    console.print(f"         {ms:7.0f} ms  {stage}", markup=False)
+                for line in waterfall_lines(turn.stages):
+                    console.print(line, markup=False)
     return talk.turns
+
+
+STAGES: Final = {
+    "silence": "the pause was noticed",
+    "transcript": "the words were known",
+    "asked": "the language model was asked",
+    "first_token": "its first word came",
+    "first_chunk": "there was enough to begin to speak",
+    "first_sound": "the voice had its first sound",
+    "commit": "the turn was taken",
+    "out": "the first sound was sent",
+    "heard": "it was heard here",
+}
+_BAR_MS: Final = 40
+
+
+def waterfall_lines(stages: list[tuple[str, float]]) -> list[str]:
+    """A picture of a turn: each stage after the last, as long as it took."""
+    lines, before = [], 0.0
+    for name, ms in stages:
+        bar = " " * round(max(before, 0) / _BAR_MS) + "█" * max(1, round((ms - before) / _BAR_MS))
+        lines.append(f"  {ms:6.0f} ms  {STAGES.get(name, name):<36} {bar}")
+        before = ms
+    return lines
 
 
 def _latency_line(number: int, turn: Turn) -> str:

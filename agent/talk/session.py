@@ -20,6 +20,7 @@ from agent.protocol.messages import (
     GenerationStart,
     StateUpdate,
     TextInput,
+    TurnStages,
 )
 from agent.talk.door import FRAME_SAMPLES, Door, DoorError
 from agent.talk.sound import Recorder, first_audible, last_audible
@@ -42,7 +43,7 @@ class Turn:
     speech_end: float | None = None
     first_sound: float | None = None
     stages: list[tuple[str, float]] = field(default_factory=list)
-    """What happened when, in ms after the end of speech, as the client saw it."""
+    """What happened when, in ms after the end of speech: at the server, by its own count, and the first audible sound here."""
 
     @property
     def latency_ms(self) -> float | None:
@@ -91,6 +92,9 @@ class Talk:
                 self._sounding = True
             case GenerationEnd():
                 self._sounding = False
+            case TurnStages(stages=stages):
+                if self.turns:
+                    self.turns[-1].stages = [(name, float(ms)) for name, ms in stages.items()]
             case ErrorMessage() as error:
                 self.errors.append(error)
                 self._show(f"Error:   {error.code}: {error.message}")
@@ -182,19 +186,5 @@ class Talk:
                 turn.speech_end = last_audible(said, RATE, turn.final_at)
             after = turn.final_at if turn.speech_end is None else turn.speech_end
             turn.first_sound = first_audible(heard, RATE, after)
-            turn.stages = self._stages(turn, after)
-
-    def _stages(self, turn: Turn, origin: float) -> list[tuple[str, float]]:
-        """The messages of a turn up to its first sound."""
-        limit = turn.first_sound if turn.first_sound is not None else turn.final_at + ANSWER_SECONDS
-        stages = [
-            (_stage_name(envelope), (at - origin) * 1000)
-            for at, envelope in self.log
-            if turn.final_at - 0.001 <= at <= limit + 0.1 and isinstance(envelope.message, AsrFinal | StateUpdate | GenerationStart)
-        ]
-        return [*stages, ("first audible sound", (turn.first_sound - origin) * 1000)] if turn.first_sound is not None else stages
-
-
-def _stage_name(envelope: Envelope[Any]) -> str:
-    message = envelope.message
-    return f"{message.type} {message.state}" if isinstance(message, StateUpdate) else str(message.type)
+            if turn.stages and turn.latency_ms is not None:
+                turn.stages = [*turn.stages, ("heard", turn.latency_ms)]

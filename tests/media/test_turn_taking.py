@@ -17,6 +17,7 @@ from agent.media.turn_taking import (
     TurnTaking,
     ends_sentence,
     sounds_complete,
+    sure_beginning,
 )
 
 WINDOW = 512
@@ -40,7 +41,7 @@ def test_a_sentence() -> None:
     (dip,) = run(machine, 0.01, 0.2)
     assert isinstance(dip, Dipped)
     assert machine.transcript(dip.candidate, "What time is it?") == []
-    (commit,) = run(machine, 0.01, 0.3)
+    (commit,) = run(machine, 0.01, 0.4)
     assert isinstance(commit, Committed)
     assert commit.text == "What time is it?"
     assert abs(commit.end - 2 * MICROPHONE_RATE) <= 2 * WINDOW
@@ -164,3 +165,34 @@ def test_what_sounds_complete() -> None:
         assert not sounds_complete(text), text
     assert ends_sentence("好。")
     assert not ends_sentence("well,")
+
+
+def test_what_of_a_growing_transcript_is_sure() -> None:
+    assert sure_beginning("What is the capital of Fran") == "What is the capital of"
+    assert sure_beginning("What is the capital?") == "What is the"
+    assert sure_beginning("Hello") == ""
+    assert sure_beginning("中国的首都是哪里？") == "中国的首都是"
+    assert sure_beginning("你好") == ""
+    assert sure_beginning("") == ""
+
+
+def test_a_sentence_that_sounds_finished_waits_least() -> None:
+    def silence_until_commit(completeness: float | None, text: str) -> float:
+        machine = TurnTaking()
+        run(machine, 0.9, 1)
+        (dip,) = run(machine, 0.01, 0.1)
+        assert isinstance(dip, Dipped)
+        if completeness is not None:
+            machine.hint(dip.candidate, completeness)
+        machine.transcript(dip.candidate, text)
+        windows = 3
+        while not machine.window(0.01, WINDOW):
+            windows += 1
+        return windows * WINDOW / MICROPHONE_RATE
+
+    finished = silence_until_commit(0.95, "What time is it?")
+    unsure = silence_until_commit(0.5, "What time is it?")
+    unknown = silence_until_commit(None, "What time is it?")
+    unended = silence_until_commit(0.1, "What time is it")
+    unfinished = silence_until_commit(0.95, "My number is")
+    assert finished < unsure == unknown < unended < unfinished

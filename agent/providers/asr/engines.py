@@ -13,6 +13,7 @@ from agent.providers.asr.languages import Language, LanguageChoice, LanguageMemo
 from agent.providers.asr.moonshine import Moonshine
 from agent.providers.asr.pieces import Sound
 from agent.providers.asr.whisper import Whisper
+from agent.providers.local.baton import Baton
 from agent.providers.local.lane import Cancel, Lane, Priority
 
 logger = logging.getLogger("visavis.providers.asr")
@@ -27,9 +28,9 @@ class SpeechEngines:
     `find` gives the path of an installed model (`ModelStore.path`). One of these a process; all methods on the event loop.
     """
 
-    def __init__(self, find: Callable[[str], Path]) -> None:
+    def __init__(self, find: Callable[[str], Path], *, baton: Baton | None = None) -> None:
         self._find: Final = find
-        self._lane: Final = Lane("speech recognition")
+        self._lane: Final = Lane("speech recognition", baton=baton)
         self._moonshine: Moonshine | None = None
         self._whisper: Whisper | None = None
 

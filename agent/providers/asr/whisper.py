@@ -113,7 +113,14 @@ class Whisper:
         return self._network.encode(self._as_view(np.ascontiguousarray(features[None])))
 
     def _decode(self, encoded: Any, seconds: float, language: Language) -> str:
-        prompt = self._prompts[language]
+        """The words, or nothing. When the decoder stumbles over sound that is speech, it is asked once more without the text before."""
+        text = self._attempt(encoded, seconds, language, self._prompts[language])
+        if text is None and _BEFORE[language]:
+            text = self._attempt(encoded, seconds, language, self._prompt(language, ""))
+        return text or ""
+
+    def _attempt(self, encoded: Any, seconds: float, language: Language, prompt: list[int]) -> str | None:
+        """None: this is speech, and the words are nonsense."""
         limit = int(seconds * _TOKENS_PER_SECOND) + _TOKENS_MORE
         (result,) = self._network.generate(
             encoded,
@@ -128,7 +135,7 @@ class Whisper:
         tokens = list(result.sequences_ids[0])
         text = str(self._tokenizer.decode(tokens[: len(tokens) - repeated(tokens)])).strip("\ufffd ")
         if not _believable(text, result.scores[0], result.no_speech_prob):
-            return ""
+            return "" if result.no_speech_prob >= _SAID else None
         return tidy(text) if language == "zh" else text
 
 

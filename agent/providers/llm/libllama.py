@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 _POINTER: Final = ctypes.c_void_p
 _INT: Final = ctypes.c_int32
@@ -23,6 +23,9 @@ ABORTED: Final = 2
 NO_ROOM: Final = 1
 TOP_K: Final = 40
 TOP_P: Final = 0.95
+
+
+Ending = Literal["answer", "closed", "open"]
 
 
 class LibraryUnusable(RuntimeError):
@@ -185,8 +188,10 @@ class Network:
         self._callback = _Abort(lambda _: self.abort)
         llama.llama_set_abort_callback(self._context, self._callback, None)
 
-    def prompt(self, messages: Sequence[tuple[str, str]], *, answer: bool = True) -> list[int]:
-        """Tokens of a conversation as the model was taught to read it. What stands in a message stays text: it cannot end the message or begin another."""
+    def prompt(self, messages: Sequence[tuple[str, str]], ending: Ending) -> list[int]:
+        """Tokens of a conversation as the model was taught to read it: up to the answer that it is to write, up to the end of the last message, or with
+        that message left open. What stands in a message stays text: it cannot end the message or begin another.
+        """
         marks = [f"\ue000{number}\ue001" for number in range(len(messages))]
         array = (_Message * len(messages))(
             *(_Message(role.encode(), mark.encode()) for (role, _), mark in zip(messages, marks, strict=True))
@@ -195,7 +200,7 @@ class Network:
         buffer = ctypes.create_string_buffer(size)
         written = -1
         for template in (self._template, b"chatml"):
-            written = self._llama.llama_chat_apply_template(template, array, len(messages), answer, buffer, size)
+            written = self._llama.llama_chat_apply_template(template, array, len(messages), ending == "answer", buffer, size)
             if 0 <= written <= size:
                 break
         tokens: list[int] = []
@@ -206,6 +211,8 @@ class Network:
                 continue
             tokens += self.tokens(before, special=True) + self.tokens(text)
             rest = rest_after
+        if ending == "open":
+            return tokens[:-1]  # the last token may become another when the text goes on
         return tokens + self.tokens(rest, special=True)
 
     def tokens(self, text: str, *, special: bool = False) -> list[int]:

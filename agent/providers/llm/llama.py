@@ -8,17 +8,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from livekit.agents import APIConnectionError, APITimeoutError, llm
+from livekit.agents import APIConnectionError, APIError, APITimeoutError, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import shortuuid
 
+from agent.aio import Tasks
 from agent.providers.llm.child import SupervisedChild
+from agent.providers.llm.libllama import Ending
 from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit
+
+logger = logging.getLogger("visavis.providers.llm")
 
 Messages = Sequence[tuple[str, str]]
 
@@ -67,15 +72,15 @@ class LlamaProcess(SupervisedChild):
         self._tell({"hold": on})
 
     def ask(
-        self, messages: Messages, *, most: int, temperature: float = TEMPERATURE, answer: bool = True
+        self, messages: Messages, *, most: int, temperature: float = TEMPERATURE, ending: Ending = "answer"
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The pieces of an answer, `{"text": …}`, and at last `{"end": …}`. Closing the generator ends the computation.
 
-        `most` 0 and `answer` False: read `messages` and no more, so that a question that begins with them is answered sooner.
+        `most` 0: read `messages` and no more, so that a question that begins with them is answered sooner; `ending` says how the last one ends.
         Raises `APIConnectionError` when the process dies or is not there, `APITimeoutError`.
         """
         seed = time.time_ns() & 0xFFFFFFFF
-        return self._request("ask", {"messages": messages, "most": most, "temperature": temperature, "answer": answer, "seed": seed})
+        return self._request("ask", {"messages": messages, "most": most, "temperature": temperature, "ending": ending, "seed": seed})
 
     async def keep(self, messages: Messages) -> float:
         """Have the beginning of conversations read, now and for every later start. Returns the seconds that it took. Raises as `ask` does."""
@@ -115,6 +120,8 @@ class LlamaLLM(llm.LLM[Any]):
     def __init__(self, process: LlamaProcess) -> None:
         super().__init__()
         self._process = process
+        self._tasks = Tasks("language model of a session")
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def model(self) -> str:
@@ -133,7 +140,31 @@ class LlamaLLM(llm.LLM[Any]):
         **_: Any,
     ) -> llm.LLMStream:
         """Ask. Tools are not for a model of this size: they are left out."""
+        self._stop_reading()
         return _LlamaStream(self, self._process, chat_ctx=fit(chat_ctx, PROMPT_TOKENS), tools=[], conn_options=conn_options)
+
+    def read_ahead(self, chat_ctx: llm.ChatContext, ending: Ending) -> None:
+        """Implements `anticipation.ReadsAhead`."""
+        self._stop_reading()
+        if self._process.alive:
+            messages = messages_of(fit(chat_ctx, PROMPT_TOKENS))
+            self._reading = self._tasks.start(self._read(messages, ending), "read ahead")
+
+    async def _read(self, messages: Messages, ending: Ending) -> None:
+        try:
+            async for _ in self._process.ask(messages, most=0, ending=ending):
+                pass
+        except APIError as error:
+            logger.debug("reading ahead failed: %s", error)
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        await super().aclose()
 
 
 class _LlamaStream(llm.LLMStream):

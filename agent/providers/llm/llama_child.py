@@ -3,7 +3,7 @@
 `python -m agent.providers.llm.llama_child LIBRARIES MODEL THREADS BEGINNINGS`, where BEGINNINGS is a folder for prompts that were read already.
 It ends with its standard input, that is, when its parent is gone.
 
-    in:  {"ask": 7, "messages": [["user", "Hello"]], "answer": true, "most": 160, "temperature": 0.3, "seed": 1}
+    in:  {"ask": 7, "messages": [["user", "Hello"]], "ending": "answer", "most": 160, "temperature": 0.3, "seed": 1}
          {"take_back": 7}   {"keep": 8, "messages": [["system", "…"]]}   {"hold": true}
     out: {"ready": true}   {"of": 7, "text": "Hi"}   {"of": 7, "end": "stop", "read": 4, "cached": 170, "written": 1}
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.providers.llm.batching import BATCH_TOKENS, Batching, End, Event
-from agent.providers.llm.libllama import Library, LibraryUnusable, Network, Unreadable
+from agent.providers.llm.libllama import Ending, Library, LibraryUnusable, Network, Unreadable
 
 CONTEXT_TOKENS: Final = 8_192
 """Of all conversations together: 28 kB each for the 1.5B model."""
@@ -74,15 +74,15 @@ class Child:
         elif "take_back" in command:
             batching.take_back(int(command["take_back"]))
         elif "keep" in command:
-            self._keep(int(command["keep"]), self._prompt(command["messages"], False))
+            self._keep(int(command["keep"]), self._prompt(command["messages"], "closed"))
         else:
-            prompt = self._prompt(command["messages"], bool(command["answer"]))
+            prompt = self._prompt(command["messages"], command["ending"])
             batching.ask(
                 int(command["ask"]), prompt, most=int(command["most"]), temperature=float(command["temperature"]), seed=int(command["seed"])
             )
 
-    def _prompt(self, messages: list[tuple[str, str]], answer: bool) -> list[int]:
-        return self._network.prompt([(role, text) for role, text in messages], answer=answer)
+    def _prompt(self, messages: list[tuple[str, str]], ending: Ending) -> list[int]:
+        return self._network.prompt([(role, text) for role, text in messages], ending)
 
     def _keep(self, number: int, prompt: list[int]) -> None:
         if self._batching.keep(prompt, self._file(prompt)):

@@ -11,10 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
+from agent.providers.local.baton import Baton
 from agent.providers.local.fair_queue import FairQueue, QueueFull
 
 logger = logging.getLogger("visavis.providers.lane")
@@ -84,8 +86,9 @@ class LaneStats:
 class Lane:
     """Runs jobs one at a time on a thread of its own. Several event loops may use it."""
 
-    def __init__(self, name: str, *, depth: int = 64, share: int = 8) -> None:
+    def __init__(self, name: str, *, depth: int = 64, share: int = 8, baton: Baton | None = None) -> None:
         self.name = name
+        self._baton = baton
         self.stats = LaneStats()
         self._queue: FairQueue[_Job] = FairQueue(depth=depth, share=share)
         self._changed = threading.Condition()
@@ -122,8 +125,10 @@ class Lane:
                 self._thread = threading.Thread(target=self._serve, name=f"visavis-{self.name}", daemon=True)
                 self._thread.start()
             self._changed.notify()
+        foreground = self._baton is not None and priority is not Priority.BACKGROUND
         try:
-            return await job.future  # type: ignore[no-any-return]
+            with self._baton.taking() if foreground and self._baton is not None else nullcontext():
+                return await job.future  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             job.cancel.set()
             with self._changed:

@@ -1,0 +1,21 @@
+"""What a language model may offer beyond livekit-agents' interface, so that less is left to do when the user has finished."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, runtime_checkable
+
+from livekit.agents import llm
+
+
+Ending = Literal["answer", "closed", "open"]
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A model that can read a question while it is still being spoken, at no price. (One that is paid by the token should not.)"""
+
+    def read_ahead(self, chat_ctx: llm.ChatContext, ending: Ending) -> None:
+        """Read what is sure so far; returns at once. A later call, or the question itself, takes the place of this one.
+
+        `ending`: whether an answer to it is likely to be asked for next (answer), the last message is complete (closed), or it goes on (open).
+        """
