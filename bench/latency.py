@@ -86,14 +86,15 @@ async def plain(language: Language, turns: int) -> list[Exchange]:
 
 def comparison(language: Language, ours: list[Exchange], others: list[Exchange]) -> list[Row]:
     """The plain chain's figures, and how many times longer it takes."""
-    own, other = seconds_of(ours), seconds_of(others)
+    other = seconds_of(others)
+    own_median, other_median = median(seconds_of(ours)), median(other)
     name = NAMES[language]
     return [
-        Row(f"{name}, plain chain: median", median(other), "s", None, f"{len(other)} questions"),
+        Row(f"{name}, plain chain: median", other_median, "s", None, f"{len(other)} questions"),
         Row(f"{name}, plain chain: p90", p90(other), "s"),
         Row(
             f"{name}: plain / ours, medians",
-            median(other) / median(own) if own and other else float("nan"),
+            other_median / own_median if own_median and other_median else None,
             "×",
             None,
             f"goal ≥ {RATIOS[language]:g}",

@@ -7,6 +7,7 @@ cuts them. It runs in an environment of its own (`requirements-bench.txt`), for 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sys
 import time
@@ -23,7 +24,7 @@ from livekit.agents.language import LanguageCode
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 from livekit.agents.voice import io
-from livekit.plugins import openai, silero
+from livekit.plugins import openai
 
 from agent.config import Persona
 from agent.dialogue.persona import chat_prefix
@@ -98,6 +99,10 @@ class _PlainSpeech(tts.ChunkedStream):
         output_emitter.push((np.clip(pcm, -1, 1) * 32767).astype(np.int16).tobytes())
 
 
+def _silero() -> Any:
+    return importlib.import_module("livekit.plugins.silero").VAD.load(min_silence_duration=0.5)
+
+
 def _hibari() -> Any:
     from agent.providers.tts.hibari import HibariVoice
 
@@ -110,7 +115,7 @@ def _kokoro(store: ModelStore) -> Any:
     from misaki import zh
 
     folder = store.path("kokoro-voices-zh")
-    styles = {file.stem: np.fromfile(file, np.float32).reshape(-1, 1, 256) for file in folder.glob("zf_xiaoxiao.bin")}
+    styles: dict[str, Any] = {file.stem: np.fromfile(file, np.float32).reshape(-1, 1, 256) for file in folder.glob("zf_xiaoxiao.bin")}
     voices = folder.parent / "plain-voices.npz"
     np.savez(voices, **styles)
     kokoro = Kokoro(str(store.path("kokoro-82m")), str(voices))
@@ -176,7 +181,7 @@ class PlainDoor:
         self._microphone = _Microphone()
         self._session: AgentSession[None] = AgentSession(
             stt=PlainSTT(language, store),
-            vad=silero.VAD.load(min_silence_duration=0.5),
+            vad=_silero(),
             llm=openai.LLM(model="local", client=model.client, temperature=0.3, max_completion_tokens=160),
             tts=PlainTTS(language, store),
             aec_warmup_duration=None,

@@ -6,8 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from livekit.agents import llm
 
-
-Ending = Literal["answer", "closed", "open"]
+Ending = Literal["closed", "open"]
 
 
 @runtime_checkable
@@ -17,5 +16,5 @@ class ReadsAhead(Protocol):
     def read_ahead(self, chat_ctx: llm.ChatContext, ending: Ending) -> None:
         """Read what is sure so far; returns at once. A later call, or the question itself, takes the place of this one.
 
-        `ending`: whether an answer to it is likely to be asked for next (answer), the last message is complete (closed), or it goes on (open).
+        `ending`: whether the last message is complete (closed) or goes on (open).
         """

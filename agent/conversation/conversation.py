@@ -30,7 +30,7 @@ from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
 from agent.media.pump import Pump
 from agent.media.timeline import Ended, Fired, Started, Timeline
-from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking, ends_sentence, sounds_complete, sure_beginning
+from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking, sure_beginning
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
 from agent.protocol.messages import (
@@ -339,12 +339,10 @@ class Conversation:
     def barge_in(self) -> None:
         self.interrupt("voice")
 
-    def heard_partial(self, utterance: int, transcript: Transcript) -> None:
+    def heard_partial(self, utterance: int, transcript: Transcript, *, prepared: bool = False) -> None:
         self._send(AsrPartial(id=f"u{utterance}", text=transcript.text, language=transcript.language))
-        if not self.busy():
-            whole = sounds_complete(transcript.text) and ends_sentence(transcript.text)
-            if sure := transcript.text if whole else sure_beginning(transcript.text):
-                self._speaker.read_ahead(sure, whole=whole)
+        if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
+            self._speaker.read_ahead(sure)
 
     def fell_silent(self, seconds: float) -> None:
         now = time.monotonic()
@@ -410,7 +408,7 @@ class Conversation:
         self._set_state(states[event.new_state])
         if event.new_state == "listening":
             self._bound_memory()
-            self._speaker.read_ahead("", whole=False)
+            self._speaker.read_ahead("")
 
     def _bound_memory(self) -> None:
         items = self._speaker._chat_ctx.items

@@ -51,6 +51,8 @@ DIGITAL_SILENCE: Final = 4
 
 QUIET: Final = 0.05
 """Of the voice's level; below is a pause."""
+STILL_QUIET: Final = 0.15
+"""Breath and reverberation do not end one."""
 LEVEL_DECAY: Final = 0.995
 """A window; the level is halved in 4.4 s."""
 
@@ -81,7 +83,8 @@ class EarHost(Protocol):
     def barge_in(self) -> None:
         """The user takes the turn: stop."""
 
-    def heard_partial(self, utterance: int, transcript: Transcript) -> None: ...
+    def heard_partial(self, utterance: int, transcript: Transcript, *, prepared: bool = False) -> None:
+        """`prepared`: its answer is being prepared already."""
 
     def fell_silent(self, seconds: float) -> None:
         """The user may have finished, so long ago."""
@@ -178,7 +181,7 @@ class Ear(stt.STT[Any]):
             self._level = loudness
             return False
         self._level = max(loudness, self._level * LEVEL_DECAY)
-        return loudness < QUIET * self._level
+        return loudness < (STILL_QUIET if self._turns.phase is Phase.PAUSED else QUIET) * self._level
 
     def _trim(self, start: int) -> None:
         """Forget the sound before microphone sample `start`."""
@@ -288,10 +291,10 @@ class Ear(stt.STT[Any]):
             self._host.heard_pause(transcript)
         decisions = self._turns.transcript(dip.candidate, transcript.text)
         if not decisions and self._turns.phase is Phase.PAUSED and transcript.text and self._announced:
-            self._host.heard_partial(utterance, transcript)
             if sounds_complete(transcript.text):
                 self._preflighted = True
                 self._send(stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, transcript.text)
+            self._host.heard_partial(utterance, transcript, prepared=self._preflighted)
         self._apply(decisions)
 
     async def _ask_turn_model(self, model: TurnModel, dip: Dipped) -> None:

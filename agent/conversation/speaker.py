@@ -67,8 +67,8 @@ class Speaker(Agent):
             self._topic.reached(speech, "first_token")
             yield chunk
 
-    def read_ahead(self, said: str, *, whole: bool) -> None:
-        """The user is saying `said` and may go on: a model that reads ahead for nothing does so. `whole`: it may well be the end.
+    def read_ahead(self, said: str) -> None:
+        """The user is saying `said` and goes on: a model that reads ahead for nothing does so.
 
         With nothing said yet, the conversation so far is read, as the next question will find it.
         """
@@ -79,7 +79,7 @@ class Speaker(Agent):
         prompt = self._prompt([*self.chat_ctx.items, question])
         if not said:
             prompt.items.pop()
-        model.read_ahead(prompt, "answer" if whole else "open" if said else "closed")
+        model.read_ahead(prompt, "open" if said else "closed")
 
     def _prompt(self, conversation: Sequence[llm.ChatItem]) -> llm.ChatContext:
         items = [item for item in conversation if not (item.type == "message" and item.role in ("system", "developer"))]

@@ -101,7 +101,8 @@ def _ts(schema: dict[str, Any]) -> str:
         inner = _ts(schema["items"])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"
     if kind == "object":
-        return "Record<string, unknown>"
+        held = schema.get("additionalProperties")
+        return f"Record<string, {_ts(held) if isinstance(held, dict) else 'unknown'}>"
     return {"integer": "number", "number": "number", "string": "string", "boolean": "boolean"}[str(kind)]
 
 

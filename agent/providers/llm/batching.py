@@ -18,6 +18,8 @@ from agent.providers.llm.libllama import ABORTED, NO_ROOM, Entry
 
 BATCH_TOKENS: Final = 32
 """The most that a step computes: some half a second on two cores."""
+AHEAD_TOKENS: Final = 4
+"""Of a request that only reads, so that whatever comes meanwhile need not wait: a tenth of a second."""
 QUEUE: Final = 64
 """Requests that may wait."""
 
@@ -75,6 +77,7 @@ class _Request:
     prompt: list[int]
     most: int
     sampler: int
+    background: bool = False
     place: _Sequence | None = None
     cached: int = 0
     written: int = 0
@@ -100,12 +103,12 @@ class Batching:
 
     # ----------------------------------------------------------------------------------------------------------- requests
 
-    def ask(self, number: int, prompt: list[int], *, most: int, temperature: float, seed: int) -> None:
-        """Write at most `most` tokens after `prompt`; 0 only reads it."""
+    def ask(self, number: int, prompt: list[int], *, most: int, temperature: float = 0.0, seed: int = 0, background: bool = False) -> None:
+        """Write at most `most` tokens after `prompt`; 0 only reads it. `background`: only while nobody else wants anything."""
         if not prompt or len(self._waiting) >= QUEUE:
             self._emit(End(number, "no room", 0, 0, 0))
             return
-        self._waiting.append(_Request(number, prompt, most, self._network.sampler(temperature, seed)))
+        self._waiting.append(_Request(number, prompt, most, self._network.sampler(temperature, seed), background))
 
     def take_back(self, number: int) -> None:
         """End a request, whatever state it is in; unknown ones have ended already."""
@@ -165,11 +168,16 @@ class Batching:
         entries: list[Entry] = []
         choosing: list[tuple[int, _Request]] = []
         active = [sequence.request for sequence in self._sequences if sequence.request is not None]
+        if any(not request.background for request in active):
+            active = [request for request in active if not request.background]
         for request in sorted(active, key=lambda request: (request.chosen is None, request.number)):
             place = request.place
             assert place is not None
             start = len(place.tokens)
-            tokens = [request.chosen] if request.chosen is not None else request.prompt[start : start + BATCH_TOKENS - len(entries)]
+            step = BATCH_TOKENS if request.most or request.background else AHEAD_TOKENS
+            tokens = (
+                [request.chosen] if request.chosen is not None else request.prompt[start : start + min(step, BATCH_TOKENS - len(entries))]
+            )
             last = request.chosen is not None or start + len(tokens) == len(request.prompt)
             for offset, token in enumerate(tokens[: BATCH_TOKENS - len(entries)]):
                 entries.append(Entry(token, start + offset, place.number, last and offset == len(tokens) - 1))

@@ -40,6 +40,8 @@ class Child:
         self._commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._batching = Batching(network, sequences=SEQUENCES, kept=KEPT, emit=self._emit)
         self._keeping: dict[int, list[int]] = {}
+        self._reading: set[int] = set()
+        """Requests that only read, in short steps. A step is not broken off: what follows begins with the same words."""
         self._held = False
 
     def run(self) -> None:
@@ -62,7 +64,9 @@ class Child:
         for line in sys.stdin.buffer:
             command = json.loads(line)
             self._commands.put(command)
-            if "take_back" in command or command.get("hold"):
+            if command.get("most") == 0:
+                self._reading.add(int(command["ask"]))
+            elif "take_back" in command and command["take_back"] not in self._reading:
                 self._network.abort = True
         self._commands.put(None)
         self._network.abort = True
@@ -89,7 +93,7 @@ class Child:
             self._emit(End(number, "stop", 0, len(prompt), 0))
         else:
             self._keeping[number] = prompt
-            self._batching.ask(number, prompt, most=0, temperature=0, seed=0)
+            self._batching.ask(number, prompt, most=0, background=True)
 
     def _file(self, prompt: list[int]) -> Path:
         digest = hashlib.sha256(f"{self._fingerprint} {prompt}".encode()).hexdigest()
@@ -99,6 +103,7 @@ class Child:
         if not isinstance(event, End):
             _say({"of": event.request, "text": event.text})
             return
+        self._reading.discard(event.request)
         if (prompt := self._keeping.pop(event.request, None)) is not None and event.ending == "length":
             self._batching.keep(prompt, self._file(prompt))
             _tidy(self._folder)

@@ -143,7 +143,7 @@ export interface GenerationStart {
 
 /** Sent with `generation_start` to a client that wants `stages`: when each stage of this answer was reached, in ms after the user fell silent.  `silence` the pause was noticed, `transcript` the words were known, `asked` the model got them, `first_token` and `first_chunk` of its answer, `first_sound` of the voice, `commit` the turn was the digital human's, `out` the first sound was sent. What is smaller than `commit` was done ahead. */
 export interface TurnStages {
-  stages: Record<string, unknown>;
+  stages: Record<string, number>;
 }
 
 /** The last sample of generation `gen` was before `t_end` (its closing blank included). */

@@ -53,6 +53,7 @@ const OF_AN_ANSWER: ReadonlySet<keyof ServerMessages> = new Set([
   "assistant_text_delta",
   "assistant_text",
   "generation_start",
+  "turn_stages",
   "generation_end",
   "tts_audio_chunk",
 ]);
@@ -191,6 +192,7 @@ export class SessionMachine {
         return [{ type: "context_ack", ...d }];
       case "error":
         return [{ type: "error", ...d }];
+      case "turn_stages":
       case "hello":
       case "part":
         return [];

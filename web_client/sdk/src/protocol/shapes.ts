@@ -25,6 +25,8 @@ const record =
   (value) =>
     isObject(value) && wrongField(shape, value) === undefined;
 
+const numbers: Check = (value) => isObject(value) && Object.values(value).every(Number.isSafeInteger);
+
 export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<ServerMessages[T]> } = {
   hello: {
     session_id: identifier,
@@ -40,6 +42,7 @@ export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<Server
   assistant_text_delta: { id: identifier, text },
   assistant_text: { id: identifier, text, final: maybe(flag), interrupted: maybe(flag) },
   generation_start: { t0: count },
+  turn_stages: { stages: numbers },
   generation_end: { t_end: count, interrupted: maybe(flag) },
   interrupt: { cut_t: count, reason: text },
   tts_audio_chunk: { codec: either("pcm", "opus"), sample_rate: count, seq: count, data: text },
