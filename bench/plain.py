@@ -217,6 +217,7 @@ async def main(language: Language, turns: int) -> None:
     try:
         await caller.call(PlainDoor(language, model, caller))
         questions = QUESTIONS[language]
+        await caller.ask(recorded(questions[-1]), cut_seconds=CUT_SECONDS, settle_seconds=1.0)  # its first turn warms it, as ours is warmed
         for turn in range(turns):
             exchange = await caller.ask(recorded(questions[turn % len(questions)]), cut_seconds=CUT_SECONDS, settle_seconds=1.0)
             print(
