@@ -67,19 +67,21 @@ class Speaker(Agent):
             self._topic.reached(speech, "first_token")
             yield chunk
 
-    def read_ahead(self, said: str) -> None:
-        """The user is saying `said` and goes on: a model that reads ahead for nothing does so.
+    def read_ahead(self, sure: str, heard: str) -> None:
+        """The user is saying `heard`, of which `sure` will not change, and goes on: a model that reads ahead for nothing does so.
 
         With nothing said yet, the conversation so far is read, as the next question will find it.
         """
         model = self.session.llm
         if not isinstance(model, ReadsAhead):
             return
-        question = llm.ChatMessage(role="user", content=[said])
-        prompt = self._prompt([*self.chat_ctx.items, question])
-        if not said:
-            prompt.items.pop()
-        model.read_ahead(prompt, "open" if said else "closed")
+        if heard:
+            model.read_ahead(self._prompt_with(sure), "open", self._prompt_with(heard))
+        else:
+            model.read_ahead(self._prompt(self.chat_ctx.items), "closed")
+
+    def _prompt_with(self, question: str) -> llm.ChatContext:
+        return self._prompt([*self.chat_ctx.items, llm.ChatMessage(role="user", content=[question])])
 
     def _prompt(self, conversation: Sequence[llm.ChatItem]) -> llm.ChatContext:
         items = [item for item in conversation if not (item.type == "message" and item.role in ("system", "developer"))]

@@ -11,9 +11,15 @@ library of another layout is refused, not corrupted. Facts are from llama.h and 
 from __future__ import annotations
 
 import ctypes
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
+
+import psutil  # type: ignore[import-untyped]
+
+from agent.providers.llm.crowding import Clock, Crowding
 
 _POINTER: Final = ctypes.c_void_p
 _INT: Final = ctypes.c_int32
@@ -83,6 +89,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "llama_init_from_model": (_POINTER, [_POINTER, _Parameters]),
     "llama_free": (None, [_POINTER]),
     "llama_n_ctx_seq": (ctypes.c_uint32, [_POINTER]),
+    "llama_set_n_threads": (None, [_POINTER, _INT, _INT]),
     "llama_set_abort_callback": (None, [_POINTER, _Abort, _POINTER]),
     "llama_attach_threadpool": (None, [_POINTER, _POINTER, _POINTER]),
     "llama_get_memory": (_POINTER, [_POINTER]),
@@ -183,6 +190,7 @@ class Network:
         self._memory = llama.llama_get_memory(self._context)
         self._template = llama.llama_model_chat_template(self._model, None)
         self._batch = llama.llama_batch_init(batch_tokens, 0, 1)
+        self._crowding = Crowding(threads, os.cpu_count() or threads)
         self.abort = False
         """While it is set, computing stops at the next opportunity."""
         self._callback = _Abort(lambda _: self.abort)
@@ -241,7 +249,11 @@ class Network:
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = sequence
             batch.logits[index] = choose
-        return int(self._llama.llama_decode(self._context, batch))
+        threads, before = self._crowding.threads, _clock()
+        self._llama.llama_set_n_threads(self._context, threads, threads)
+        result = int(self._llama.llama_decode(self._context, batch))
+        self._crowding.stepped(before, _clock())
+        return result
 
     def choose(self, index: int, sampler: int) -> int:
         """The next token after entry `index` of what was read last."""
@@ -287,6 +299,11 @@ class Network:
             return True
         self.cut(sequence, 0)
         return False
+
+
+def _clock() -> Clock:
+    times = psutil.cpu_times()
+    return Clock(time.monotonic(), time.process_time(), times.user + times.system + getattr(times, "nice", 0.0))
 
 
 def _only(folder: Path, pattern: str) -> str:
