@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visitor
-from tests.e2e.steps import ANSWER_MS, begin, lines, loudest
+from tests.e2e.steps import ANSWER_MS, begin, lines, loudest, times
 from tests.fixtures.speech import Speaker
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -25,6 +25,9 @@ def test_a_spoken_question_in_english(demo: str, visitor: Visitor, speaker: Spea
     expect(page.locator(lines(page, "agent")).last).to_have_text(re.compile("Paris"), timeout=ANSWER_MS)
     assert level > 0.02
     assert page.evaluate("typeof window.visavis.heardMedia()") == "number"
+    told = times(page)
+    assert set(told) >= {"silence", "transcript", "first_token", "first_sound", "commit", "out", "heard"}
+    assert 0 < told["commit"] <= told["out"] <= told["heard"] < told["out"] + 1_000
     assert page.get_by_test_id("error").is_hidden()
 
 
