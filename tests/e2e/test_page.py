@@ -96,6 +96,19 @@ def test_the_page_asks_nobody_else_and_breaks_no_policy(demo: str, visitor: Visi
     assert complaints == []
 
 
+def test_the_reference_of_http_asks_nobody_else(demo: str, visitor: Visitor) -> None:
+    page = visitor.open("about:blank")
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(f"{demo}/docs")
+    expect(page.get_by_role("heading", name="POST /api/rtc/offer")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).maxWidth") != "none"  # its style holds under its policy
+    assert {url for url in asked if not url.startswith(demo)} == set()
+    assert complaints == []
+
+
 @pytest.mark.parametrize(("name", "width", "height", "lang"), [("desktop", 1440, 900, "en"), ("phone", 360, 640, "zh")])
 def test_it_looks_right(demo: str, visitor: Visitor, tmp_path: Path, name: str, width: int, height: int, lang: str) -> None:
     page = visitor.open(f"{demo}/?lang={lang}&door=ws", width=width, height=height, locale="zh-CN" if lang == "zh" else "en")
