@@ -9,11 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from agent.config import Config
-from token_service import token_endpoint
+from token_service import reference, token_endpoint
 from token_service.guard import Guard, check_binding
 from token_service.page import page
 from token_service.status import Status
@@ -52,7 +52,7 @@ def create_app(
         if on_stop is not None:
             await on_stop()
 
-    app = FastAPI(title="Visavis", version=project_version(), lifespan=lifespan, redoc_url=None, swagger_ui_oauth2_redirect_url=None)
+    app = FastAPI(title="Visavis", version=project_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(token_endpoint.router(config, tokens, own_url))
     for routes in routers:
         app.include_router(routes)
@@ -87,6 +87,10 @@ def create_app(
             "dev": config.auth.mode == "open",
         }
         return JSONResponse(body, headers=token_endpoint.NO_STORE)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(reference.reference(app.openapi(), str(request.base_url).rstrip("/")), headers=reference.HEADERS)
 
     app.mount("/", page(config))
     app.add_middleware(Guard, config=config)

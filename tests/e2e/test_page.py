@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visitor
-from tests.e2e.steps import ANSWER_MS, begin, lines, loudest
+from tests.e2e.steps import ANSWER_MS, begin, lines, loudest, times
 from tests.fixtures.speech import Speaker
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -25,6 +25,9 @@ def test_a_spoken_question_in_english(demo: str, visitor: Visitor, speaker: Spea
     expect(page.locator(lines(page, "agent")).last).to_have_text(re.compile("Paris"), timeout=ANSWER_MS)
     assert level > 0.02
     assert page.evaluate("typeof window.visavis.heardMedia()") == "number"
+    told = times(page)
+    assert set(told) >= {"silence", "transcript", "first_token", "first_sound", "commit", "out", "heard"}
+    assert 0 < told["commit"] <= told["out"] <= told["heard"] < told["out"] + 1_000
     assert page.get_by_test_id("error").is_hidden()
 
 
@@ -90,6 +93,19 @@ def test_the_page_asks_nobody_else_and_breaks_no_policy(demo: str, visitor: Visi
     expect(page.get_by_test_id("state")).to_have_text("speaking", timeout=ANSWER_MS)
     assert asked
     assert {url for url in asked if not url.startswith((demo, demo.replace("http", "ws"), "data:", "blob:"))} == set()
+    assert complaints == []
+
+
+def test_the_reference_of_http_asks_nobody_else(demo: str, visitor: Visitor) -> None:
+    page = visitor.open("about:blank")
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(f"{demo}/docs")
+    expect(page.get_by_role("heading", name="POST /api/rtc/offer")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).maxWidth") != "none"  # its style holds under its policy
+    assert {url for url in asked if not url.startswith(demo)} == set()
     assert complaints == []
 
 

@@ -8,6 +8,8 @@ import { chooseDoor, pollInfo } from "./info.ts";
 import { moodOf, type Model } from "./model.ts";
 import { withLanguage, type LanguageChoice, type Options } from "./options.ts";
 import { problemOfCode, problemOfError, problemOfMicrophone, problem, type Problem } from "./problems.ts";
+import { followTurns } from "./turn_times.ts";
+import { keepTurn } from "./turns.ts";
 import { Screen } from "./view/screen.ts";
 
 export interface Surroundings {
@@ -36,7 +38,7 @@ export class App {
     this.model = {
       phase: "waiting", info: null, unreachable: false, persona, answering: "", stored: null, language, locale: chooseLocale(language, navigator.languages),
       state: "idle", connection: null, problem: isSecureContext ? null : problem("microphone_insecure_origin", { origin: location.origin }),
-      microphonePossible, hasMicrophone: false, muted: false, lines: [],
+      microphonePossible, hasMicrophone: false, muted: false, lines: [], turns: [], waterfall: false,
     };
     this.screen = new Screen(this.face, {
       start: () => void this.start(this.model.microphonePossible),
@@ -44,6 +46,7 @@ export class App {
       interrupt: () => this.session?.interrupt(),
       toggleMute: () => this.toggleMute(),
       end: () => void this.end(),
+      toggleWaterfall: () => this.change({ waterfall: !this.model.waterfall }),
       chooseLanguage: (choice) => this.chooseLanguage(choice),
       dismiss: () => this.change({ problem: null }),
       remedy: () => this.remedy(),
@@ -101,6 +104,8 @@ export class App {
         persona: this.model.persona,
         language: this.model.language,
         microphone,
+        // They can be asked for with the hello only, and who opens the view wants the turns before.
+        wants: ["stages"],
         onMicrophoneError: (error) => this.change({ problem: problemOfMicrophone(error, location.origin), hasMicrophone: false }),
         // A session that was left may still have a last word; it is not about the new one.
         onConnection: (event) => {
@@ -131,6 +136,7 @@ export class App {
       }),
       session.on("interrupt", () => this.change({ lines: cutAnswers(this.model.lines) })),
       session.on("error", (e) => this.change({ problem: problemOfCode(e.code, e.message) })),
+      followTurns(session, run, () => this.model.lines.findLast((line) => line.who === "user")?.text ?? "", (turn) => this.change({ turns: keepTurn(this.model.turns, turn) })),
     ];
     this.change({
       phase: "talking", state: session.state, connection: { status: "connected", door: session.door }, hasMicrophone: session.hasMicrophone, muted: session.muted,

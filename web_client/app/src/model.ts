@@ -7,6 +7,7 @@ import type { Locale } from "./i18n/index.ts";
 import { personaName, type Info } from "./info.ts";
 import type { LanguageChoice } from "./options.ts";
 import type { Problem } from "./problems.ts";
+import type { Turn } from "./turns.ts";
 
 /** waiting: the server is not ready; over: a conversation has ended, and another may begin. */
 export type Phase = "waiting" | "ready" | "connecting" | "talking" | "over";
@@ -29,6 +30,9 @@ export interface Model {
   readonly hasMicrophone: boolean;
   readonly muted: boolean;
   readonly lines: readonly Line[];
+  /** The last spoken questions with their times; `waterfall`: the view of them is open. */
+  readonly turns: readonly Turn[];
+  readonly waterfall: boolean;
 }
 
 export const nameOf = (model: Model): string => model.answering || personaName(model.info, model.persona);

@@ -36,6 +36,14 @@ export function formatBytes(bytes: number, locale: Locale): string {
   return new Intl.NumberFormat(TAGS[locale], { style: "unit", unit, maximumFractionDigits: digits }).format(bytes / size);
 }
 
+/** "1,500" */
+export const formatNumber = (number: number, locale: Locale): string => new Intl.NumberFormat(TAGS[locale]).format(number).replace("-", "−");
+
+/** "612 ms" */
+export function formatMilliseconds(ms: number, locale: Locale): string {
+  return new Intl.NumberFormat(TAGS[locale], { style: "unit", unit: "millisecond", maximumFractionDigits: 0 }).format(ms);
+}
+
 /** "2 minutes"; short times in steps that do not flicker. */
 export function formatDuration(seconds: number, locale: Locale): string {
   const unit = (value: number, name: "second" | "minute" | "hour"): string =>

@@ -1,7 +1,6 @@
-import { formatBytes, formatDuration, type Translate } from "../i18n/index.ts";
-import type { Key } from "../i18n/index.ts";
-import { en } from "../i18n/en.ts";
+import type { Key, Translate } from "../i18n/index.ts";
 import { nameOf, type Model } from "../model.ts";
+import { progressWords } from "../progress.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import type { Part, Wishes } from "./screen.ts";
 
@@ -12,7 +11,8 @@ export function intro(wishes: Wishes): Part {
   const what = h("p", { class: "progress-what", id: "progress-what" });
   const bar = h("progress", { class: "progress-bar", "aria-labelledby": "progress-what" });
   const figures = h("p", { class: "progress-figures" });
-  const progress = h("div", { class: "progress" }, what, bar, figures);
+  const why = h("p", { class: "progress-why" });
+  const progress = h("div", { class: "progress" }, what, bar, figures, why);
   const start = h("button", { class: "start", type: "button", "data-testid": "start" });
   const hint = h("p", { class: "hint", id: "start-hint" });
   start.setAttribute("aria-describedby", "start-hint");
@@ -33,7 +33,10 @@ export function intro(wishes: Wishes): Part {
         const said = progressWords(model, t);
         setText(what, said.what);
         setText(figures, said.figures);
-        if (said.share === null) bar.removeAttribute("value");
+        setText(why, said.hint);
+        figures.hidden = said.figures === "";
+        bar.hidden = said.share === "none";
+        if (typeof said.share !== "number") bar.removeAttribute("value");
         else bar.value = said.share;
       }
       const canStart = model.phase === "ready" || model.phase === "over";
@@ -46,7 +49,7 @@ export function intro(wishes: Wishes): Part {
 }
 
 function hintWords(model: Model, t: Translate): string {
-  if (model.phase === "waiting") return model.info?.progress ? t("onlyOnce") : "";
+  if (model.phase === "waiting") return "";
   return t(model.microphonePossible ? "microphoneHint" : "writingHint");
 }
 
@@ -56,25 +59,3 @@ function startKey(model: Model): Key {
   if (model.phase === "over") return "startAgain";
   return model.microphonePossible ? "start" : "startWriting";
 }
-
-interface ProgressWords {
-  readonly what: string;
-  readonly figures: string;
-  /** 0..1, null when unknown. */
-  readonly share: number | null;
-}
-
-export function progressWords(model: Model, t: Translate): ProgressWords {
-  if (model.unreachable) return { what: t("unreachable"), figures: "", share: null };
-  const progress = model.info?.progress ?? null;
-  if (progress === null || progress.totalBytes === 0 || progress.doneBytes >= progress.totalBytes) {
-    return { what: t(phaseKey(progress?.phase === "failed" ? "failed" : "warming")), figures: "", share: null };
-  }
-  const { doneBytes, totalBytes, etaSeconds } = progress;
-  const amount = t("amount", { done: formatBytes(doneBytes, model.locale), total: formatBytes(totalBytes, model.locale) });
-  const left = etaSeconds === null ? "" : etaSeconds < 5 ? t("nearlyDone") : t("left", { time: formatDuration(etaSeconds, model.locale) });
-  const comma = model.locale === "zh" ? "，" : " · ";
-  return { what: t(phaseKey(progress.phase)), figures: [amount, left].filter(Boolean).join(comma), share: doneBytes / totalBytes };
-}
-
-const phaseKey = (phase: string): Key => (Object.hasOwn(en, `phase.${phase}`) ? (`phase.${phase}` as Key) : "phase.downloading");

@@ -11,6 +11,7 @@ import { history } from "./history.ts";
 import { intro } from "./intro.ts";
 import { notice } from "./notice.ts";
 import { stage } from "./stage.ts";
+import { waterfallPlace } from "./waterfall_place.ts";
 
 /** What the person in front of the screen can want. */
 export interface Wishes {
@@ -19,6 +20,8 @@ export interface Wishes {
   interrupt(): void;
   toggleMute(): void;
   end(): void;
+  /** Opens the view of the turns' times, or closes it. */
+  toggleWaterfall(): void;
   chooseLanguage(choice: LanguageChoice): void;
   dismiss(): void;
   remedy(): void;
@@ -34,17 +37,19 @@ export class Screen {
   readonly element: HTMLElement;
   private readonly parts: readonly Part[];
   private phase: Phase = "waiting";
+  private waterfall = false;
   private readonly facts = h("p", { class: "facts" });
 
   constructor(face: Face, private readonly wishes: Wishes, signal: AbortSignal) {
     const head = header(wishes);
     const figure = stage(face, wishes);
     const welcome = intro(wishes);
+    const times = waterfallPlace(wishes);
     const lines = history();
     const trouble = notice(wishes);
     const writing = composer(face, wishes);
-    this.parts = [head, figure, welcome, lines, trouble, writing];
-    const talk = h("section", { class: "talk" }, lines.element, trouble.element, welcome.element, writing.element, this.facts);
+    this.parts = [head, figure, welcome, times, lines, trouble, writing];
+    const talk = h("section", { class: "talk" }, times.element, lines.element, trouble.element, welcome.element, writing.element, this.facts);
     this.element = h("div", { class: "screen" }, head.element, h("main", { class: "main" }, figure.element, talk));
     document.addEventListener("keydown", this.onKey, { signal });
     document.addEventListener("pointermove", (event) => {
@@ -61,6 +66,7 @@ export class Screen {
     for (const part of this.parts) part.render(model, t);
     if (model.phase !== this.phase) this.moveFocus(model.phase);
     this.phase = model.phase;
+    this.waterfall = model.waterfall;
     const stored = storedOf(model);
     setText(this.facts, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
   }
@@ -73,13 +79,23 @@ export class Screen {
     if (target !== null) this.element.querySelector<HTMLElement>(`[data-testid="${target}"]`)?.focus({ preventScroll: true });
   }
 
-  /** Keys that need no button: Escape interrupts, Alt+M mutes. No bare letters: they belong to whoever types or dictates. */
+  /** Keys that need no button: Escape closes the times or interrupts, Alt+M mutes, Alt+W shows the times. No bare letters: they belong to whoever types or dictates. */
   private readonly onKey = (event: KeyboardEvent): void => {
     if (event.isComposing || event.defaultPrevented) return;
-    if (event.key === "Escape" && !(event.target instanceof HTMLSelectElement)) this.wishes.interrupt();
-    else if (event.altKey && !event.ctrlKey && !event.metaKey && event.code === "KeyM") {
+    if (event.key === "Escape" && !(event.target instanceof HTMLSelectElement)) {
+      if (this.waterfall) this.wishes.toggleWaterfall();
+      else this.wishes.interrupt();
+    } else if (isAlt(event, "M")) {
       event.preventDefault();
       this.wishes.toggleMute();
+    } else if (isAlt(event, "W") && !event.repeat) {
+      event.preventDefault();
+      this.wishes.toggleWaterfall();
     }
   };
+}
+
+/** By the letter, wherever it lies, and by its place: with Alt some systems make another letter of it. */
+function isAlt(event: KeyboardEvent, letter: string): boolean {
+  return event.altKey && !event.ctrlKey && !event.metaKey && (event.code === `Key${letter}` || event.key.toUpperCase() === letter);
 }
