@@ -210,10 +210,40 @@ def bench(context: typer.Context) -> None:
     raise typer.Exit(bench_main(context.args))
 
 
+def models_bench(
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Only show what was measured last.")] = False,
+) -> None:
+    """Measure the local models on this machine (a minute or two), choose the fastest variant of the language model, and write it down.
+
+    What is written down also says how many conversations are held at once (limits.sessions: auto).
+    """
+    from agent import models_bench as bench
+    from agent.models import measured
+    from agent.models.store import ModelStore
+
+    settings = _load(config)
+    try:
+        found = measured.read(ModelStore(overrides=settings.models).root) if show else None
+        if show and found is None:
+            raise _stop("nothing was measured on this machine yet; run `visavis models bench`")
+        result = found or asyncio.run(bench.run(settings, os.environ.get("MODELS", "auto")))
+    except (ConfigError, ModelError) as error:
+        raise _stop(str(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if as_json:
+        print(result.model_dump_json(indent=1))
+    else:
+        bench.show(result)
+
+
 def main() -> None:
     """Entry point of the console script."""
     from agent.models.cli import app as models_app
 
+    models_app.command("bench")(models_bench)
     app.add_typer(models_app, name="models")
     app()
 

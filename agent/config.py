@@ -121,7 +121,9 @@ class Worker(Section):
 
 
 class Limits(Section):
-    sessions: int = Field(default=8, ge=1, le=10_000, description="conversations at once in one process")
+    sessions: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = Field(
+        default="auto", description="conversations at once in one process; auto: as many as this machine was measured to carry"
+    )
     session_minutes: float = Field(default=0, ge=0, description="0: no limit")
     hello_seconds: float = Field(default=10, gt=0)
     idle_seconds: float = Field(default=0, ge=0, description="a conversation in which nobody speaks ends after this; 0: never")

@@ -15,11 +15,14 @@ import numpy.typing as npt
 import openai
 from livekit.agents import APIError, llm
 
+from agent import measure
 from agent.aio import Tasks, keep_memory_out_of_collections
 from agent.config import Config, ConfigError, Persona
 from agent.conversation.parts import Parts
 from agent.dialogue.chunker import warm_up as warm_chunker
 from agent.dialogue.persona import chat_prefix
+from agent.models import measured as measured_file
+from agent.models.measured import Measured, Variant
 from agent.models.progress import FetchProgress, Observer
 from agent.models.resources import choose
 from agent.models.runtimes import RUNTIME
@@ -31,6 +34,7 @@ from agent.providers.llm.child import ProcessFailed
 from agent.providers.llm.llama import LlamaLLM, LlamaProcess
 from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
+from agent.providers.llm.requantise import PUBLISHED
 from agent.providers.local.baton import Baton
 from agent.providers.local.kokoro_model import PREPARED
 from agent.providers.local.lane import Lane
@@ -46,6 +50,9 @@ logger = logging.getLogger("visavis.engines")
 
 Engine = TypeVar("Engine")
 
+CHINESE_VOICE_THREADS: Final = 2
+LIGHT_CAPACITY: Final = 8
+"""Conversations of a process whose engines are elsewhere, or faster than anybody talks."""
 BOTH: Final[tuple[Language, ...]] = ("en", "zh")
 MODELS: Final[Mapping[tuple[Kind, str], Mapping[Language, tuple[str, ...]]]] = {
     ("vad", "local.silero"): {"en": ("silero-vad",), "zh": ("silero-vad",)},
@@ -92,6 +99,7 @@ class ConfiguredEngines:
         self._reading: FetchProgress | None = None
         self._turns: TurnEngine | None = None
         self._baton = Baton()
+        self._measured = measured_file.read(self._store.root)
         self._tasks = Tasks("engines")
         self._registry = Registry(
             {
@@ -174,6 +182,7 @@ class ConfiguredEngines:
             self._load_model(),
             asyncio.to_thread(warm_chunker),
         )
+        await self._measure_once()
         self._missing = ()
         keep_memory_out_of_collections()
         self._tasks.start(self._read_ahead(self.languages[1:]), "read the other personas ahead")
@@ -212,16 +221,17 @@ class ConfiguredEngines:
         cache = self._store.root / "jieba"
 
         def load() -> kokoro.KokoroVoice:
-            return kokoro.KokoroVoice(graph, voices, english=hibari.EnglishPhonemes(), cache=cache, threads=2)
+            return kokoro.KokoroVoice(graph, voices, english=hibari.EnglishPhonemes(), cache=cache, threads=CHINESE_VOICE_THREADS)
 
-        return VoiceLane("zh", load, lane=Lane("Chinese voice", baton=self._baton), max_characters=kokoro.MAX_CHARACTERS)
+        return VoiceLane(
+            "zh", load, lane=Lane("Chinese voice", baton=self._baton), max_characters=kokoro.MAX_CHARACTERS, threads=CHINESE_VOICE_THREADS
+        )
 
     async def _load_model(self) -> None:
         if ("llm", "local.qwen") not in self._local:
             return
-        model = self._store.path("qwen2.5-coder-1.5b-instruct")
-        threads = max(1, min(4, os.cpu_count() or 2))
-        self._model = await self._start_model(model, threads)
+        model = await asyncio.to_thread(measure.model_path, self._store, self._measured)
+        self._model = await self._start_model(model, _threads())
         await self._read_ahead(self.languages[:1])
 
     async def _start_model(self, model: Path, threads: int) -> LlamaProcess | LanguageModelProcess:
@@ -252,6 +262,43 @@ class ConfiguredEngines:
                     await prefill(self._model, [*beginning, ("user", "你好" if language == "zh" else "Hello")])
             except (openai.OpenAIError, APIError) as error:
                 logger.warning("the model could not read the persona ahead (%s); the first answer will take longer", type(error).__name__)
+
+    # ------------------------------------------------------------------------------------------------------- what this machine can do
+
+    @property
+    def capacity(self) -> int:
+        """Conversations at once that this machine was measured to carry; where nothing heavy runs on it, what a process should hold."""
+        return LIGHT_CAPACITY if self._measured is None else min(LIGHT_CAPACITY, self._measured.conversations(self.languages))
+
+    async def _measure_once(self) -> None:
+        """On the first start; `visavis models bench` measures more."""
+        if self._measured is None and {kind for kind, _ in self._local} >= {"stt", "llm", "tts"}:
+            self._missing = ("this machine is being measured, once",)
+            await self.measure()
+        if self._measured is not None:
+            logger.info("measured on this machine: %d conversations at once", self.capacity)
+
+    async def measure(self, report: measure.Report = lambda step: None, *, full: bool = False) -> Measured:
+        """Measure the engines that are loaded, and write it down. `full`: all variants of the language model; it is not usable afterwards.
+
+        Raises `ModelError`.
+        """
+        report("the recognisers")
+        hearing = await measure.hearing(_need(self._speech), self._voices) if self._speech is not None else {}
+        report("the voices")
+        speaking = await measure.speaking(self._voices)
+        variants: list[Variant] = []
+        if self._model is not None and full:
+            await self._model.aclose()
+            variants = await measure.variants(self._store, _threads(), report=report)
+        elif self._model is not None:
+            report("the language model")
+            variants = [await measure.speed(self._model, PUBLISHED, _threads())]
+        measured = self._measured = measure.record(hearing, self._voices, speaking, variants)
+        await asyncio.to_thread(measured_file.write, self._store.root, measured)
+        if full:
+            await asyncio.to_thread(measure.tidy, self._store, measured.quantisation)
+        return measured
 
     # ------------------------------------------------------------------------------------------------------- conversations
 
@@ -297,6 +344,11 @@ def _need(engine: Engine | None) -> Engine:
     if engine is None:
         raise ConfigError("a conversation was begun before the models were ready")
     return engine
+
+
+def _threads() -> int:
+    """Of the language model."""
+    return max(1, min(4, os.cpu_count() or 2))
 
 
 def _automatic(store: ModelStore) -> tuple[str, str]:

@@ -138,6 +138,10 @@ class InstantEngines:
         self._answer = answer
         self._utterances = 0
 
+    @property
+    def capacity(self) -> int:
+        return 8
+
     def missing(self) -> list[str]:
         return [] if self.ready else ["instant engines that were told to be missing"]
 

@@ -75,7 +75,9 @@ class ConversationHost:
 
     @property
     def capacity(self) -> int:
-        return self.config.limits.sessions
+        """Conversations at once: as configured, or as many as the engines are fast enough for."""
+        limit = self.config.limits.sessions
+        return self._engines.capacity if limit == "auto" else limit
 
     def missing(self) -> list[str]:
         """What is not ready yet, in plain words."""

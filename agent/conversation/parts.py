@@ -36,6 +36,10 @@ class Engines(Protocol):
     def missing(self) -> list[str]:
         """What is not ready yet, in plain words."""
 
+    @property
+    def capacity(self) -> int:
+        """Conversations at once that they are fast enough for."""
+
     def build(self, persona: Persona) -> Parts:
         """Fresh providers for one conversation. Cheap."""
 

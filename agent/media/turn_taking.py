@@ -31,12 +31,12 @@ _ENDED: Final = re.compile(r"[.!?。！？]\s*$")
 
 def sounds_complete(text: str) -> bool:
     """Whether a transcript reads like a whole sentence (a rule of thumb for both languages)."""
-    return (
-        bool(text.strip())
-        and not _UNFINISHED_EN.search(text)
-        and not _UNFINISHED_ZH.search(text)
-        and not text.rstrip().endswith((",", "，", "…"))
-    )
+    return bool(text.strip()) and not _UNFINISHED_EN.search(text) and not _UNFINISHED_ZH.search(text)
+
+
+def breaks_off(text: str) -> bool:
+    """Whether the recogniser put a comma or an ellipsis at the end: more often than not the speaker goes on."""
+    return text.rstrip().endswith((",", "，", "…", "..."))
 
 
 def ends_sentence(text: str) -> bool:
@@ -215,6 +215,8 @@ class TurnTaking:
             return s.dip
         if not sounds_complete(self._text):
             return s.patience
+        if breaks_off(self._text):
+            return s.silence if self._complete is not None and self._complete >= CERTAIN else s.patience
         ended = ends_sentence(self._text)
         if self._complete is None:
             return s.silence

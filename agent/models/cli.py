@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import config
+from agent.models import measured
 from agent.models.errors import ModelCorrupt, ModelError, ModelMissing
 from agent.models.manifest import SETS, SetName, select
 from agent.models.resources import choose
@@ -62,7 +63,17 @@ def list_models(context: typer.Context) -> None:
         inside = status.path.is_relative_to(store.root)
         where = status.path.relative_to(store.root) if inside else status.path
         table.add_row(model.name, use, smallest, size, state, model.licence, escape(str(where)))
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    console.print(table)
+    found = measured.read(store.root)
+    if found is None:
+        console.print("\nNothing was measured on this machine yet: the first start does, and `visavis models bench` does it thoroughly.")
+    elif found.used is not None:
+        console.print(
+            f"\nMeasured here: {found.used.quantisation} on {found.used.library} writes {1000 / found.used.write_ms:.1f} tokens/s; "
+            f"{found.conversations(('en',))} conversations at once in English, {found.conversations(('zh',))} in Chinese "
+            "(`visavis models bench --show`)."
+        )
 
 
 @app.command()

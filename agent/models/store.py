@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -190,6 +191,10 @@ class ModelStore:
         """The file that `derived` describes, made now if it is not there. Blocks. Raises `ModelMissing` for an input, `ModelError`."""
         inputs = {name: self.path(name) for name in derived.inputs}
         return derive(derived, self._layout, inputs, {name: self._identity(name) for name in derived.inputs})
+
+    def forget(self, derived: Derived) -> None:
+        """Delete what was made of `derived`, in all versions."""
+        shutil.rmtree(self._layout.derived / derived.name, ignore_errors=True)
 
     async def derive_async(self, derived: Derived) -> Path:
         """`derive` in a thread."""

@@ -161,7 +161,7 @@ def test_every_utterance_begins_once_and_ends_once(events: list[tuple[str, objec
 def test_what_sounds_complete() -> None:
     for text in ("What is the capital of France?", "Tell me a story", "北京今天天气怎么样？", "讲个故事吧"):
         assert sounds_complete(text), text
-    for text in ("My number is", "I went there and", "because", "", "那个", "我想去北京，然后", "如果", "Well,"):
+    for text in ("My number is", "I went there and", "because", "", "那个", "我想去北京，然后", "如果", "It was me, and, "):
         assert not sounds_complete(text), text
     assert ends_sentence("好。")
     assert not ends_sentence("well,")
@@ -196,3 +196,6 @@ def test_a_sentence_that_sounds_finished_waits_least() -> None:
     unended = silence_until_commit(0.1, "What time is it")
     unfinished = silence_until_commit(0.95, "My number is")
     assert finished < unsure == unknown < unended < unfinished
+    # a comma at the end is a pause, unless the intonation says otherwise
+    assert silence_until_commit(0.5, "Who wrote Romeo and Juliet,") == silence_until_commit(None, "昨天我去了，") == unfinished
+    assert silence_until_commit(0.95, "Who wrote Romeo and Juliet,") == unsure

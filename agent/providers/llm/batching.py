@@ -114,7 +114,15 @@ class Batching:
     # ----------------------------------------------------------------------------------------------------------- requests
 
     def ask(
-        self, number: int, prompt: list[int], *, most: int, temperature: float = 0.0, seed: int = 0, background: bool = False, talk: str = ""
+        self,
+        number: int,
+        prompt: list[int],
+        *,
+        most: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        background: bool = False,
+        talk: str = "",
     ) -> None:
         """Write at most `most` tokens after `prompt`; 0 only reads it. `background`: only while nobody else wants anything.
 
@@ -126,7 +134,9 @@ class Batching:
         """In the background, find out how the answer to a `prompt` that is still unsure begins. Nothing is told of it but its end."""
         self._accept(number, prompt, most, self._network.sampler(0.0, 0), True, talk, guesses=True)
 
-    def _accept(self, number: int, prompt: list[int], most: int, sampler: int, background: bool, talk: str, *, guesses: bool = False) -> None:
+    def _accept(
+        self, number: int, prompt: list[int], most: int, sampler: int, background: bool, talk: str, *, guesses: bool = False
+    ) -> None:
         request = _Request(number, prompt, most, sampler, background, talk, guesses)
         if not prompt or len(self._waiting) >= QUEUE:
             self._end(request, "no room")

@@ -42,7 +42,7 @@ class Child:
         self._batching = Batching(network, sequences=SEQUENCES, kept=KEPT, emit=self._emit)
         self._keeping: dict[int, list[int]] = {}
         self._reading: set[int] = set()
-        """Requests that only read, in short steps. A step is not broken off: what follows begins with the same words."""
+        """Requests that only read, in short steps. Taking one back does not break off its step: what follows begins with the same words."""
         self._held = False
 
     def run(self) -> None:
@@ -67,7 +67,7 @@ class Child:
             self._commands.put(command)
             if command.get("most") == 0:
                 self._reading.add(int(command["ask"]))
-            elif "take_back" in command and command["take_back"] not in self._reading:
+            elif command.get("hold") or ("take_back" in command and command["take_back"] not in self._reading):
                 self._network.abort = True
         self._commands.put(None)
         self._network.abort = True

@@ -25,10 +25,11 @@ class Voice(Protocol):
 class VoiceLane:
     """A voice and its lane. `load` runs on the lane's thread when the voice is first wanted; when it fails, the next request tries again."""
 
-    def __init__(self, language: Language, load: Callable[[], Voice], *, lane: Lane, max_characters: int) -> None:
+    def __init__(self, language: Language, load: Callable[[], Voice], *, lane: Lane, max_characters: int, threads: int = 1) -> None:
         self.language: Final = language
         self.lane: Final = lane
         self.max_characters: Final = max_characters
+        self.threads: Final = threads
         self._load = load
         self._voice: Voice | None = None
 

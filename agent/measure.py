@@ -1,0 +1,156 @@
+"""Measuring the local engines on this machine: how fast each is, and which variant of the language model is the fastest. Takes seconds; in full, a minute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soxr
+
+from agent.models.errors import ModelError
+from agent.models.measured import Measured, Variant, choose, cores, features, processor
+from agent.models.runtimes import RUNTIME
+from agent.models.store import ModelStore
+from agent.protocol.messages import Language
+from agent.providers.asr.engines import SpeechEngines
+from agent.providers.asr.languages import LanguageMemory
+from agent.providers.asr.pieces import SAMPLE_RATE, Sound
+from agent.providers.llm.child import ProcessFailed
+from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.process import LanguageModelProcess
+from agent.providers.llm.requantise import KINDS, PUBLISHED, derived
+from agent.providers.tts.voices import VoiceLane
+
+MODEL: Final = "qwen2.5-coder-1.5b-instruct"
+TUNED, PLAIN = "llama.cpp for this processor", "xllamacpp"
+SENTENCES: Final[Mapping[Language, str]] = {
+    "en": "The weather is very nice today, so we go for a walk.",
+    "zh": "今天天气很好，我们出去走走吧。",
+}
+WRITTEN: Final = 10
+TIMES: Final = 4
+
+Report = Callable[[str], None]
+
+
+async def hearing(engines: SpeechEngines, voices: Mapping[Language, VoiceLane]) -> dict[str, float]:
+    """Seconds to transcribe two seconds of speech, by language: of those that there is a voice for."""
+    took: dict[str, float] = {}
+    for language, voice in voices.items():
+        speech = await voice.speak(SENTENCES[language], key="measure")
+        pcm = soxr.resample(speech.pcm.astype(np.float32) / 32_768, speech.sample_rate, SAMPLE_RATE)[: 2 * SAMPLE_RATE]
+        took[language] = await _best(partial(_hear, engines, pcm, language))
+    return took
+
+
+async def _hear(engines: SpeechEngines, pcm: Sound, language: Language) -> None:
+    await engines.recognize(lambda: pcm, language, key="measure", memory=LanguageMemory())
+
+
+async def speaking(voices: Mapping[Language, VoiceLane]) -> dict[str, float]:
+    """Seconds to make one second of speech, by language."""
+    took: dict[str, float] = {}
+    for language, voice in voices.items():
+        speech = await voice.speak(SENTENCES[language], key="measure")
+        seconds = await _best(partial(voice.speak, SENTENCES[language], key="measure"))
+        took[language] = seconds / speech.seconds
+    return took
+
+
+async def _best(work: Callable[[], Awaitable[object]]) -> float:
+    """The shortest of several times: other programs can only lengthen it."""
+    times = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        await work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int) -> Variant:
+    """How fast a running model reads and writes. Raises what asking raises."""
+    read, write = [], []
+    for number in range(TIMES):
+        question = f"{number} {time.time_ns()}: " + "count slowly from one to a hundred in words, " * 4
+        started = time.perf_counter()
+        arrivals = await (_stream(process, question) if isinstance(process, LlamaProcess) else _stream_plain(process, question))
+        tokens = 50 if number else 60  # of the question; the first one comes with the template's own words, too
+        read.append((arrivals[0] - started) * 1000 / tokens)
+        write.append((arrivals[-1] - arrivals[0]) * 1000 / max(1, len(arrivals) - 1))
+    library = TUNED if isinstance(process, LlamaProcess) else PLAIN
+    return Variant(library=library, quantisation=quantisation, threads=threads, read_ms=min(read), write_ms=min(write))
+
+
+async def _stream(process: LlamaProcess, question: str) -> list[float]:
+    return [time.perf_counter() async for message in process.ask([("user", question)], most=WRITTEN, temperature=0) if "text" in message]
+
+
+async def _stream_plain(process: LanguageModelProcess, question: str) -> list[float]:
+    assert process.client is not None
+    stream = await process.client.chat.completions.create(
+        model="local", messages=[{"role": "user", "content": question}], max_tokens=WRITTEN, temperature=0, stream=True
+    )
+    return [time.perf_counter() async for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
+
+
+async def variants(store: ModelStore, threads: int, *, report: Report) -> list[Variant]:
+    """All ways to run the language model, the published file first. Raises `ModelError`."""
+    found = []
+    if RUNTIME is not None:
+        libraries = store.path(RUNTIME.name)
+        for quantisation in (PUBLISHED, *KINDS):
+            report(f"the language model as {quantisation}")
+            path = store.path(MODEL) if quantisation == PUBLISHED else await store.derive_async(derived(MODEL, quantisation))
+            found += await _measured(LlamaProcess(libraries, path, threads, store.root / "beginnings"), quantisation, threads)
+    report("the language model on the plain library")
+    found += await _measured(LanguageModelProcess(store.path(MODEL), threads), PUBLISHED, threads)
+    if not found:
+        raise ModelError("no variant of the language model runs on this machine")
+    return found
+
+
+async def _measured(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int) -> list[Variant]:
+    try:
+        await process.start()
+        return [await speed(process, quantisation, threads)]
+    except ProcessFailed:
+        return []
+    finally:
+        await process.aclose()
+
+
+def record(
+    hearing: dict[str, float], voices: Mapping[Language, VoiceLane], speaking: dict[str, float], variants: list[Variant]
+) -> Measured:
+    """What was measured, as it is kept."""
+    chosen = choose([variant for variant in variants if variant.library == variants[0].library]) if variants else ""
+    return Measured(
+        processor=processor(),
+        features=features(),
+        cores=cores(),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        hearing={language: round(seconds, 4) for language, seconds in hearing.items()},
+        speaking={language: round(seconds, 4) for language, seconds in speaking.items()},
+        voice_threads={language: voice.threads for language, voice in voices.items()},
+        variants=variants,
+        quantisation=chosen,
+    )
+
+
+def model_path(store: ModelStore, measured: Measured | None) -> Path:
+    """The language model's file: the fastest one that was found here, or the published one. Blocks when it has to be made again."""
+    if measured is None or RUNTIME is None or measured.quantisation not in KINDS:
+        return store.path(MODEL)
+    return store.derive(derived(MODEL, measured.quantisation))
+
+
+def tidy(store: ModelStore, chosen: str) -> None:
+    """Delete the variants that were only tried."""
+    for kind in KINDS:
+        if kind != chosen and RUNTIME is not None:
+            store.forget(derived(MODEL, kind))

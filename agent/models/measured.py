@@ -1,0 +1,142 @@
+"""What was measured of the local models on this machine, which of their variants it runs fastest, and how many conversations that carries.
+
+A file in the model cache, written by `visavis models bench`, and in short by the first start. It counts for the processor and the versions that it names.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Final
+
+import psutil  # type: ignore[import-untyped]
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+FILENAME: Final = "measured.json"
+VERSION: Final = 1
+"""Raise it when figures of before would mislead."""
+FASTER: Final = 0.85
+"""What a requantised model's time may be of the published one's: for less gain its answers are not risked."""
+
+LISTENING_SHARE: Final = 0.4
+SPEAKING_SHARE: Final = 0.4
+"""Of a conversation, the parts in which the user and the digital human speak; the rest is silence."""
+PARTIAL_SECONDS: Final = 0.45
+"""Between two partial transcripts."""
+TOKENS_PER_SECOND: Final = 3.4
+"""Of speech, in both languages."""
+BUSY: Final = 0.8
+"""Of all cores; beyond, answers come noticeably later."""
+
+_FEATURES: Final = (
+    *("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8"),
+    *("asimddp", "i8mm", "sve", "dotprod"),
+)
+
+
+class Variant(BaseModel):
+    """One way to run the language model. Milliseconds; `answer_ms`: to read 12 tokens and write 5, about the first words of an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    library: str
+    quantisation: str
+    threads: int
+    read_ms: float
+    write_ms: float
+
+    @property
+    def answer_ms(self) -> float:
+        return 12 * self.read_ms + 5 * self.write_ms
+
+
+class Measured(BaseModel):
+    """Figures of the engines, each by itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = VERSION
+    processor: str
+    features: list[str]
+    cores: int
+    made: str
+    """UTC, ISO 8601."""
+    hearing: dict[str, float] = {}
+    """By language: seconds to transcribe two seconds of speech, on one core."""
+    speaking: dict[str, float] = {}
+    """By language: seconds to make one second of speech, on as many cores as `voice_threads` says."""
+    voice_threads: dict[str, int] = {}
+    variants: list[Variant] = []
+    """Of the language model, all that were tried; the first one is the published file."""
+    quantisation: str = ""
+    """The chosen one; empty without a language model."""
+
+    @property
+    def used(self) -> Variant | None:
+        """The variant of the language model that conversations run on; None without a language model."""
+        return next((variant for variant in self.variants if variant.quantisation == self.quantisation), None)
+
+    def conversations(self, languages: tuple[str, ...]) -> int:
+        """How many can be held at once in the most expensive of these languages, at least one."""
+        need = max((self._need(language) for language in languages), default=0.0)
+        return max(1, int(BUSY * self.cores / need)) if need > 0 else 1
+
+    def _need(self, language: str) -> float:
+        """Cores that one conversation takes on the average."""
+        writing = self.used.write_ms / 1000 * self.used.threads if self.used is not None else 0.0
+        hearing = self.hearing.get(language, 0.0) / PARTIAL_SECONDS
+        voice = self.speaking.get(language, 0.0) * min(self.cores, self.voice_threads.get(language, 1))
+        speaking = voice + TOKENS_PER_SECOND * writing
+        return LISTENING_SHARE * hearing + SPEAKING_SHARE * speaking
+
+
+def choose(variants: list[Variant]) -> str:
+    """The quantisation to use: the fastest, when it is much faster than the published one, which comes first."""
+    best = min(variants, key=lambda variant: variant.answer_ms)
+    return best.quantisation if best.answer_ms <= FASTER * variants[0].answer_ms else variants[0].quantisation
+
+
+def processor() -> str:
+    """The processor's name."""
+    for line in _cpuinfo():
+        if line.lower().startswith(("model name", "hardware")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def features() -> list[str]:
+    """What of it matters here."""
+    flags = {word for line in _cpuinfo() if line.lower().startswith(("flags", "features")) for word in line.partition(":")[2].split()}
+    if not flags and platform.machine() == "arm64":  # Apple's processors, all of them
+        flags = {"dotprod"}
+    return [name for name in _FEATURES if name in flags]
+
+
+def cores() -> int:
+    return len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1
+
+
+def read(root: Path) -> Measured | None:
+    """What was measured here; None when nothing was, or on another machine."""
+    try:
+        measured = Measured.model_validate_json((root / FILENAME).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    same = (measured.version, measured.processor, measured.cores, measured.features) == (VERSION, processor(), cores(), features())
+    return measured if same else None
+
+
+def write(root: Path, measured: Measured) -> None:
+    """Replace what was measured before."""
+    root.mkdir(parents=True, exist_ok=True)
+    part = root / f"{FILENAME}.{os.getpid()}"
+    part.write_text(measured.model_dump_json(indent=1))
+    part.replace(root / FILENAME)
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
