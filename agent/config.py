@@ -124,6 +124,9 @@ class Limits(Section):
     sessions: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = Field(
         default="auto", description="conversations at once in one process; auto: as many as this machine was measured to carry"
     )
+    queue_seconds: float = Field(
+        default=0, ge=0, le=600, description="how long a client waits for a free place when all are taken; 0: it is told at once"
+    )
     session_minutes: float = Field(default=0, ge=0, description="0: no limit")
     hello_seconds: float = Field(default=10, gt=0)
     idle_seconds: float = Field(default=0, ge=0, description="a conversation in which nobody speaks ends after this; 0: never")

@@ -31,6 +31,8 @@ logger = logging.getLogger("visavis.worker")
 DRAIN_SECONDS: Final = 60.0
 """How long conversations may go on after SIGTERM."""
 LEAVE_SECONDS: Final = 10.0
+RESERVE: Final = 2
+"""Rooms at once to which an agent comes although all places are taken, to say so: nobody waits for an agent that will not come."""
 HEALTH_STOP_SECONDS: Final = 3.0
 
 
@@ -62,7 +64,7 @@ class Attendants:
         self._grace_seconds = grace_seconds
         self._tasks = Tasks("rooms")
         self._voices = Voices()
-        self._promised: dict[str, Place] = {}
+        self._promised: dict[str, Place | None] = {}
         self._attendances: dict[str, Attendance] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -79,13 +81,23 @@ class Attendants:
     def offer(self, job: proto.Job) -> Acceptance | None:
         if self.draining:
             return None
+        place = None
         try:
-            self._promised[job.id] = self._host.reserve()
-        except (Busy, NotReady) as error:
+            place = self._host.reserve()
+        except NotReady as error:
             logger.info("room %s gets no agent here: %s", job.room.name, error)
             return None
+        except Busy as error:
+            logger.info("room %s: %s", job.room.name, error)
+            if not self._reserve():
+                return None
+        self._promised[job.id] = place
         attributes = {"lk.agent.name": self._config.agent_name, "lk.agent.state": "initializing"}
         return Acceptance(f"agent-{job.id}", self._name(job.metadata), attributes)
+
+    def _reserve(self) -> int:
+        without = sum(place is None for place in self._promised.values()) + sum(not a.seated for a in self._attendances.values())
+        return max(0, RESERVE - without)
 
     def _name(self, metadata: str) -> str:
         try:
@@ -105,14 +117,16 @@ class Attendants:
             )
             self._tasks.start(self._attend(job.id, attendance, place), job.id)
         except BaseException:
-            place.release()
+            if place is not None:
+                place.release()
             self._ended(job.id)
             raise
 
     def withdraw(self, job_id: str) -> None:
-        place = self._promised.pop(job_id, None)
-        if place is not None:
-            logger.info("job %s was promised and not assigned", job_id)
+        if job_id not in self._promised:
+            return
+        logger.info("job %s was promised and not assigned", job_id)
+        if (place := self._promised.pop(job_id)) is not None:
             place.release()
 
     def terminate(self, job_id: str) -> None:
@@ -120,14 +134,14 @@ class Attendants:
             attendance.leave("livekit-server has ended the job")
 
     def load(self) -> Load:
-        return Load(self._host.count, self._host.capacity, len(self._attendances), self.draining)
+        return Load(self._host.count, self._host.capacity, len(self._attendances), self.draining, self._reserve())
 
     def jobs(self) -> list[str]:
         return list(self._attendances)
 
     # ------------------------------------------------------------------------------------------------------- the jobs
 
-    async def _attend(self, job_id: str, attendance: Attendance, place: Place) -> None:
+    async def _attend(self, job_id: str, attendance: Attendance, place: Place | None) -> None:
         def report(problem: str) -> None:
             if self.registration is not None:
                 status = proto.JobStatus.JS_FAILED if problem else proto.JobStatus.JS_SUCCESS

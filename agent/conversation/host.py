@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
 
+import numpy as np
+import soxr
 from livekit import rtc
+from livekit.agents import APIError
 
 from agent.config import Config
 from agent.conversation.conversation import Conversation
 from agent.conversation.parts import Engines
 from agent.conversation.ports import Transport
-from agent.protocol.messages import ClientHello
+from agent.media.block import Pcm
+from agent.protocol.messages import RATE, ClientHello, Language, LanguageChoice
 
+logger = logging.getLogger("visavis.conversation")
+
+WAITING = 64
+"""Clients that may wait for a place; more are told at once."""
+BUSY_WORDS: Final[Mapping[Language, str]] = {
+    "en": "I am sorry, all places are taken at the moment. Please try again in a minute.",
+    "zh": "抱歉，现在所有位置都满了，请过一会儿再试。",
+}
 BUSY_RETRY_MS = 5_000
 NOT_READY_RETRY_MS = 2_000
 
@@ -61,7 +76,9 @@ class ConversationHost:
         self._engines = engines
         self._on_event = on_event
         self._places: set[Place] = set()
+        self._waiting: deque[asyncio.Future[Place]] = deque()
         self._conversations: dict[str, Conversation] = {}
+        self._busy_sounds: dict[Language, Pcm] = {}
         self._closed = False
 
     @property
@@ -89,9 +106,56 @@ class ConversationHost:
             raise NotReady(self.missing())
         if len(self._places) >= self.capacity:
             raise Busy(self.capacity)
-        place = Place(self._places.discard)
+        return self._take()
+
+    async def admit(self) -> Place:
+        """`reserve`, but when all places are taken wait for one, first come, first served, for `limits.queue_seconds`. Raises `NotReady` or `Busy`."""
+        seconds = self.config.limits.queue_seconds
+        try:
+            return self.reserve()
+        except Busy:
+            if seconds <= 0 or len(self._waiting) >= WAITING:
+                raise
+        turn: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await asyncio.wait([turn], timeout=seconds)
+        except asyncio.CancelledError:
+            if turn.done():
+                turn.result().release()
+            raise
+        finally:
+            if not turn.done():
+                self._waiting.remove(turn)
+        if not turn.done():
+            raise Busy(self.capacity)
+        return turn.result()
+
+    def _take(self) -> Place:
+        place = Place(self._release)
         self._places.add(place)
         return place
+
+    def _release(self, place: Place) -> None:
+        self._places.discard(place)
+        while self._waiting and not self._closed and len(self._places) < self.capacity:
+            self._waiting.popleft().set_result(self._take())
+
+    async def say_busy(self, language: LanguageChoice) -> Pcm:
+        """The sound (48 kHz) of the words that all places are taken, made once a language; empty when the voice fails. `auto`: English."""
+        spoken: Language = "zh" if language == "zh" else "en"
+        if spoken not in self._busy_sounds:
+            parts = self._engines.build(self.config.personas["default"])
+            try:
+                async with asyncio.timeout(self.config.limits.tts_seconds):
+                    frame = await parts.tts.synthesize(BUSY_WORDS[spoken]).collect()
+            except (APIError, TimeoutError) as error:
+                logger.warning("the voice could not say that all places are taken: %s", error)
+                return np.zeros(0, np.int16)
+            finally:
+                await parts.aclose()
+            self._busy_sounds[spoken] = soxr.resample(np.frombuffer(frame.data, np.int16), frame.sample_rate, RATE)
+        return self._busy_sounds[spoken]
 
     async def open(
         self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None

@@ -24,10 +24,12 @@ class Load:
     capacity: int
     jobs: int
     draining: bool = False
+    reserve: int = 0
+    """Rooms that may still be told that all places are taken: an agent comes, says so, and leaves."""
 
     @property
     def full(self) -> bool:
-        return self.draining or self.sessions >= self.capacity
+        return self.draining or (self.sessions >= self.capacity and self.reserve <= 0)
 
 
 class Agency(Protocol):

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
@@ -18,9 +20,9 @@ from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
 from agent.conversation.ports import DoorKind, Guest, Transport
-from agent.media.block import Block
+from agent.media.block import BLOCK_SAMPLES, Block
 from agent.protocol.envelope import Envelope
-from agent.protocol.messages import ClientHello, ErrorMessage, Settings, StartListen, StopListen
+from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch, room_options
 from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
@@ -53,6 +55,11 @@ class Host(Protocol):
     """What the door needs of `agent.conversation.host.ConversationHost`."""
 
     def reserve(self) -> Place: ...
+
+    async def admit(self) -> Place: ...
+
+    async def say_busy(self, language: LanguageChoice) -> npt.NDArray[np.int16]:
+        """The sound (48 kHz) of the words that all places are taken; empty when they cannot be said."""
 
     async def open(
         self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
@@ -125,6 +132,8 @@ class Attendance:
         self._line: Line | None = None
         self._guest: Guest | None = None
         self._persona = ""
+        self.seated = False
+        """Whether there is a place for a conversation in this room."""
         room = self._room
         room.on("participant_connected", self._participant_connected)
         room.on("participant_disconnected", self._participant_disconnected)
@@ -144,16 +153,19 @@ class Attendance:
             self._over = reason
         self._news.set()
 
-    async def run(self, place: Place, report: Callable[[str], None]) -> None:
-        """Stay until the room or the conversation is over. `place` is for the first conversation; it is released in any case.
+    async def run(self, place: Place | None, report: Callable[[str], None]) -> None:
+        """Stay until the room or the conversation is over. `place` is for the first conversation; it is released in any case. Without one the agent
+        waits for it as long as is configured, and else says that all places are taken, and leaves.
 
         `report` is called once, before the agent leaves (livekit-server would call it lost otherwise): with what went wrong, or with an empty text.
         """
-        first: Place | None = place
+        first, self.seated = place, place is not None
         problem = "the agent was stopped"
         try:
             await self._join()
             while (identity := await self._someone()) is not None:
+                if not self.seated:
+                    first, self.seated = await self._wait_for_place(identity), True
                 taken, first = first or await self._place_for(identity), None
                 if taken is not None:
                     await self._converse(identity, taken)
@@ -242,6 +254,39 @@ class Attendance:
             self._post.tell(identity, refusal(error))
             await self._wait_for_news(error.retry_ms / 1000)
             return None
+
+    async def _wait_for_place(self, identity: str) -> Place:
+        """Raises `Failed`, once the participant has been told."""
+        admission = asyncio.ensure_future(self._host.admit())
+        admission.add_done_callback(lambda _: self._news.set())
+        try:
+            while not admission.done() and self._over is None:
+                await self._wait_for_news()
+        except BaseException:
+            if not admission.cancel() and admission.exception() is None:
+                admission.result().release()
+            raise
+        if not admission.done():
+            admission.cancel()
+            raise Failed(self._over or "the room is over")
+        try:
+            return admission.result()
+        except (Busy, NotReady) as error:
+            busy = error
+        self._linked = identity
+        self._post.begin()
+        voice = await self._published()
+        try:
+            await self._introduction(identity, wait_for_hello=True)
+            hello, self._hello = self._hello, None
+            refused = asyncio.ensure_future(self._refused(Line(self._post, voice, identity, self._news.set), refusal(busy)))
+            sound = await self._host.say_busy((hello.language if hello is not None else None) or self._config.personas["default"].language)
+            for start in range(0, len(sound) if self._over is None else 0, BLOCK_SAMPLES):
+                pcm = sound[start : start + BLOCK_SAMPLES]
+                await voice.play(Block(start, np.pad(pcm, (0, BLOCK_SAMPLES - len(pcm))), 0, blank=False))
+            raise await refused
+        finally:
+            self._unlink()
 
     async def _wait_for_news(self, seconds: float | None = None) -> None:
         self._news.clear()

@@ -88,7 +88,7 @@ def peer_router(host: Host, verify: Verify, config: Config) -> APIRouter:
             raise _Refused(401, error_message("unauthorized", str(error))) from None
         offer = _offer(await _body(request))
         try:
-            place = host.reserve()
+            place = await host.admit()
         except (Busy, NotReady) as error:
             raise _Refused(503, refusal(error)) from None
         peer = Peer(config.ice)

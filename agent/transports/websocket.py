@@ -213,7 +213,7 @@ async def _serve(websocket: WebSocket, host: Host, identity: str, limits: Limits
     client = WebSocketClient(websocket, limits)
     tasks = Tasks("websocket", lambda error: client.arrivals.end("a fault of the server"))
     try:
-        place = host.reserve()
+        place = await host.admit()
     except (Busy, NotReady) as error:
         # Accepted all the same: a page cannot read the status of a refused handshake.
         await websocket.accept(SUBPROTOCOL)

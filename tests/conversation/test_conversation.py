@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.config import Config
+from agent.config import Config, Limits
 from agent.conversation.conversation import Conversation
 from agent.conversation.host import Busy, ConversationHost, NotReady, UnknownPersona
 from agent.conversation.ports import DoorKind
@@ -360,6 +360,55 @@ async def test_places_are_limited_and_given_back(host: ConversationHost, engines
     with pytest.raises(UnknownPersona, match="nobody"):
         await begin(host, persona="nobody")
     assert host.count == 2
+
+
+async def waiting_host(engines: InstantEngines, seconds: float) -> ConversationHost:
+    return ConversationHost(Config(limits=Limits(sessions=1, queue_seconds=seconds)), engines)
+
+
+async def test_who_waits_for_a_place_gets_it_in_the_order_of_arrival(engines: InstantEngines) -> None:
+    host = await waiting_host(engines, 60)
+    place = await host.admit()
+    order: list[int] = []
+
+    async def visit(number: int) -> None:
+        mine = await host.admit()
+        order.append(number)
+        assert host.count == 1
+        mine.release()
+
+    visits = []
+    for number in range(4):
+        visits.append(asyncio.create_task(visit(number)))
+        await asyncio.sleep(0)
+    visits[1].cancel()
+    await asyncio.sleep(0)
+    place.release()
+    await asyncio.gather(*visits, return_exceptions=True)
+    assert order == [0, 2, 3]
+    assert host.count == 0
+
+
+async def test_a_wait_ends_and_a_place_that_comes_too_late_is_not_lost(engines: InstantEngines) -> None:
+    host = await waiting_host(engines, 0.05)
+    place = await host.admit()
+    with pytest.raises(Busy):
+        await host.admit()
+    late = asyncio.create_task(host.admit())
+    await asyncio.sleep(0)
+    place.release()
+    late.cancel()  # at the moment at which the place is granted
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert host.count == 0
+    (await host.admit()).release()
+
+
+async def test_that_all_places_are_taken_is_said_in_both_languages(host: ConversationHost) -> None:
+    english, chinese = await host.say_busy("auto"), await host.say_busy("zh")
+    assert np.abs(english).max() > 0
+    assert np.abs(chinese).max() > 0
+    assert await host.say_busy("en") is english
 
 
 async def test_two_conversations_do_not_hear_each_other(host: ConversationHost) -> None:

@@ -161,6 +161,9 @@ class EchoHost:
         self.places.discard(place)
         self.changed.set()
 
+    async def admit(self) -> Place:
+        return self.reserve()
+
     async def open(self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "") -> EchoGuest:
         assert place in self.places
         if hello.persona not in (None, "default"):

@@ -20,7 +20,7 @@ from agent.conversation.ports import Transport
 from agent.media.pump import Pump
 from agent.media.timeline import Timeline
 from agent.protocol.envelope import Envelope, decode_server
-from agent.protocol.messages import ClientHello, Message, PersonaInfo, ServerHello
+from agent.protocol.messages import ClientHello, LanguageChoice, Message, PersonaInfo, ServerHello
 from agent.transports.livekit_registration import Registration
 from agent.worker import Attendants
 
@@ -114,8 +114,9 @@ class RecordingGuest:
 
 
 class RecordingHost:
-    def __init__(self, capacity: int = 8) -> None:
+    def __init__(self, capacity: int = 8, *, queue: bool = False) -> None:
         self.capacity = capacity
+        self._queue = queue
         self.guests: list[RecordingGuest] = []
         self._places: set[Place] = set()
 
@@ -129,6 +130,14 @@ class RecordingHost:
         place = Place(self._places.discard)
         self._places.add(place)
         return place
+
+    async def admit(self) -> Place:
+        if self._queue:
+            await until(lambda: self.count < self.capacity, 60, "a free place")
+        return self.reserve()
+
+    async def say_busy(self, language: LanguageChoice) -> npt.NDArray[np.int16]:
+        return np.full(48_000, 3_000, np.int16)
 
     async def open(
         self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
@@ -149,7 +158,7 @@ class Stage:
         self.server = server
         self.agent_name = f"agent-{secrets.token_hex(4)}"
         self.config = Config(agent_name=self.agent_name, personas=PERSONAS, limits=limits or Limits(sessions=capacity))
-        self.host = RecordingHost(capacity)
+        self.host = RecordingHost(capacity, queue=self.config.limits.queue_seconds > 0)
         self.attendants = Attendants(self.host, self.config, grace_seconds=grace_seconds)
         self.registration = Registration(server.url, server.keys.api_key, server.keys.api_secret, self.agent_name, self.attendants)
         self.attendants.registration = self.registration

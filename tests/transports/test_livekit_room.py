@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from livekit import api, rtc
 
+from agent.config import Limits
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ContextUpdate, ErrorMessage, Ping, TextInput
 from tests.transports.livekit_stage import RATE, Person, Stage, room_name, sine, staged, strength, until
@@ -344,3 +346,33 @@ async def test_voices_are_used_again_after_rooms_that_were_taken_away(stage: Sta
             await until(lambda: not stage.attendants.jobs(), what="the job's end")
             counts.append(voices())
     assert counts[-1] == counts[0]
+
+
+async def test_when_all_places_are_taken_the_agent_comes_says_so_and_leaves(livekit_server: Any) -> None:
+    async with (
+        staged(livekit_server, capacity=1) as stage,
+        Person(stage, "ann", room_name()) as ann,
+        Person(stage, "bob", room_name()) as bob,
+    ):
+        await ann.join()
+        await stage.guest()
+        await bob.join(listen=True)
+        await bob.meets_agent()
+        await bob.introduce(ClientHello(), "error")
+        assert bob.told("error")[0].code == "busy"
+        assert bob.told("error")[0].retry_ms
+        await until(lambda: np.abs(bob.sound).max(initial=0) > 1_000, what="hearing it said")
+        await until(lambda: bob.agent() is None, what="the agent leaving")
+        assert ann.agent() is not None
+        assert stage.host.count == 1
+
+
+async def test_who_may_wait_for_a_place_gets_it_in_the_same_room(livekit_server: Any) -> None:
+    async with staged(livekit_server, capacity=1, limits=Limits(queue_seconds=60)) as stage, Person(stage, "ann", room_name()) as ann:
+        await ann.join()
+        guest = await stage.guest()
+        async with Person(stage, "bob", room_name()) as bob:
+            await bob.join()
+            await bob.meets_agent()
+            await guest.aclose("the end")
+            await until(lambda: any(other.identity == "bob" for other in stage.host.guests), what="the conversation that was waited for")
