@@ -34,7 +34,8 @@ export class Screen {
   readonly element: HTMLElement;
   private readonly parts: readonly Part[];
   private phase: Phase = "waiting";
-  private readonly facts = h("p", { class: "facts" });
+  private readonly promises = h("span");
+  private readonly listed = h("span", { class: "listed", "data-testid": "listed" });
 
   constructor(face: Face, private readonly wishes: Wishes, signal: AbortSignal) {
     const head = header(wishes);
@@ -44,7 +45,7 @@ export class Screen {
     const trouble = notice(wishes);
     const writing = composer(face, wishes);
     this.parts = [head, figure, welcome, lines, trouble, writing];
-    const talk = h("section", { class: "talk" }, lines.element, trouble.element, welcome.element, writing.element, this.facts);
+    const talk = h("section", { class: "talk" }, lines.element, trouble.element, welcome.element, writing.element, h("p", { class: "facts" }, this.promises, this.listed));
     this.element = h("div", { class: "screen" }, head.element, h("main", { class: "main" }, figure.element, talk));
     document.addEventListener("keydown", this.onKey, { signal });
     document.addEventListener("pointermove", (event) => {
@@ -62,7 +63,9 @@ export class Screen {
     if (model.phase !== this.phase) this.moveFocus(model.phase);
     this.phase = model.phase;
     const stored = storedOf(model);
-    setText(this.facts, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
+    setText(this.promises, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
+    setText(this.listed, t("listed"));
+    this.listed.hidden = model.info?.listed !== true;
   }
 
   /** The start button goes away when pressed; whoever works by keyboard must land somewhere useful. A touch keyboard must not open unasked. */
