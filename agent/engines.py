@@ -194,7 +194,7 @@ class ConfiguredEngines:
             asyncio.to_thread(warm_chunker),
         )
         self._missing = ()
-        logger.info("answers come from %s", self.answering)
+        logger.info("who answers: %s", self.answering)
         keep_memory_out_of_collections()
         self._tasks.start(self._read_ahead(self.languages[1:]), "read the other personas ahead")
 

@@ -289,18 +289,3 @@ async def test_after_the_end_nothing_is_searched() -> None:
     await index.lane.aclose()
     with pytest.raises(APIConnectionError, match="shut down"):
         await ask(FaqLLM(index, Words()), "Hello")
-
-
-async def test_the_event_loop_goes_on_while_it_searches(index: QuestionIndex) -> None:
-    ticks = 0
-
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            await asyncio.sleep(0)
-            ticks += 1
-
-    ticking = asyncio.create_task(tick())
-    await found(index, "Who are you?")
-    ticking.cancel()
-    assert ticks > 3
