@@ -183,7 +183,7 @@ exec "$@"
     reason="needs root, unshare and ip: a network namespace whose only way out is counted",
 )
 @pytest.mark.parametrize(
-    ("models", "question", "says"), [("full", "What is the capital of France?", "Paris"), ("lite", "Who are you?", "Vera")]
+    ("chosen", "question", "says"), [("full", "What is the capital of France?", "Paris"), ("lite", "Who are you?", "Vera")]
 )
 def test_a_conversation_says_nothing_to_the_network(speaker: Speaker, tmp_path: Path, chosen: str, question: str, says: str) -> None:
     microphone = speaker.file(question)
