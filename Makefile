@@ -40,6 +40,7 @@ clean: ## remove what was installed and built here; models and livekit-server st
 #:
 #: Settings go on the command line or into the environment:
 #:   make demo PORT=9000          another port than 8080
-#:   make demo MODELS=lite        auto (the default: by memory and disk), lite or full
+#:   make demo MODELS=lite        full (1.4 GB, a language model of its own), lite (292 MB, answers from a small list), auto (the default: by memory and disk)
+#:   make demo LLM=ollama/NAME    a language model that you have: in Ollama, or LLM='http://ADDRESS/v1#MODEL' (LLM_API_KEY=… if it wants a key)
 #:   make livekit LIVEKIT_URL=wss://… LIVEKIT_API_KEY=… LIVEKIT_API_SECRET=…
 #: Everything else: .venv/bin/visavis config show

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent import log
+from agent.aio import Tasks
 from agent.config import Config, ConfigError, explain, load
 from agent.models.errors import ModelError
 
@@ -31,6 +32,17 @@ app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A YAML or TOML file; environment variables VISAVIS__SECTION__FIELD win.")
+]
+
+
+LanguageModel = Annotated[
+    str,
+    typer.Option(
+        "--llm",
+        envvar="LLM",
+        metavar="NAME",
+        help="Who answers: ollama/MODEL, or http://ADDRESS/v1#MODEL of any service that speaks OpenAI's protocol.",
+    ),
 ]
 
 
@@ -71,6 +83,19 @@ def _with_port(config: Config) -> Config:
     return config.model_copy(update={"http": config.http.model_copy(update={"port": int(port)})})
 
 
+def _with_llm(config: Config, llm: str) -> Config:
+    """The language model that was named on the command line comes before the configured one."""
+    if not llm:
+        return config
+    from agent.providers.llm.named import named
+
+    try:
+        spec = named(llm, os.environ)
+    except ConfigError as error:
+        raise _stop(str(error), 2) from None
+    return config.model_copy(update={"providers": config.providers.model_copy(update={"llm": [spec]})})
+
+
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run to the end; errors that a person can mend are a line, not a traceback."""
     try:
@@ -81,50 +106,65 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         raise typer.Exit(0) from None
 
 
-def _say(label: str, url: str) -> None:
-    print(f"{label}: {url}", flush=True)
+def _say(label: str, what: str) -> None:
+    print(f"{label}: {what}", flush=True)
 
 
 @app.command()
-def demo(config: ConfigFile = None) -> None:
+def demo(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     """Everything in one process: models, engine, page. Prints `Page: …` when the page opens and `Ready: …` when you can talk. Ctrl-C stops it.
 
-    PORT=8080 and MODELS=auto|lite|full (by RAM and disk) are read from the environment.
+    PORT=8080 and MODELS=auto|lite|full are read from the environment. full holds a language model; lite answers from a small list; auto chooses by RAM and disk.
     """
     from agent.engines import ConfiguredEngines
     from agent.gateway import run_gateway
     from agent.models.terminal import TerminalProgress
 
-    settings = _with_port(_load(config))
+    settings = _with_llm(_with_port(_load(config)), llm)
     try:
         engines = ConfiguredEngines(settings, models=os.environ.get("MODELS", "auto"))
     except (ConfigError, ModelError) as error:
         raise _stop(str(error), 2) from None
+
+    async def serve() -> None:
+        tasks = Tasks("demo")
+
+        def ready(url: str) -> None:
+            _say("Ready", url)
+            _say("Answers", engines.answering)
+            if engines.answers == "faq":
+                tasks.start(_offer_ollama(), "look for an Ollama")
+
+        try:
+            await run_gateway(settings, engines, on_page=lambda url: _say("Page", url), on_ready=ready, observer=progress.show)
+        finally:
+            await tasks.aclose()
+
     with TerminalProgress() as progress:
-        _run(
-            run_gateway(
-                settings,
-                engines,
-                on_page=lambda url: _say("Page", url),
-                on_ready=lambda url: _say("Ready", url),
-                observer=progress.show,
-            )
-        )
+        _run(serve())
+
+
+async def _offer_ollama() -> None:
+    """An Ollama on this machine is named, not used: that is for the person to say."""
+    from agent.providers.llm import ollama
+
+    if names := await ollama.models(ollama.address(os.environ)):
+        print(ollama.offer(names), flush=True)
 
 
 @app.command()
-def gateway(config: ConfigFile = None) -> None:
+def gateway(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     """The embedded engine behind WebRTC and WebSocket, with token service and page: what `demo` runs, for operators."""
-    demo(config)
+    demo(config, llm)
 
 
 @app.command()
-def worker(config: ConfigFile = None) -> None:
+def worker(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     """Join LiveKit rooms as the agent. LiveKit is found by LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET."""
     from agent.engines import ConfiguredEngines
     from agent.worker import run_worker
 
-    settings = _load(config)
+    settings = _with_llm(_load(config), llm)
     try:
         engines = ConfiguredEngines(settings, models=os.environ.get("MODELS", "auto"))
     except (ConfigError, ModelError) as error:
@@ -159,6 +199,7 @@ def talk(
     persona: Annotated[str | None, typer.Option(help="Who answers.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a turn.")] = False,
     waterfall: Annotated[bool, typer.Option(help="The stages of each turn.")] = False,
+    llm: LanguageModel = "",
     config: ConfigFile = None,
 ) -> None:
     """Talk from the terminal: a sound file is the microphone. Prints the transcript and a latency line a turn.
@@ -171,7 +212,7 @@ def talk(
 
     if microphone is None and not text:
         raise _stop("nothing to say: name a sound file, or use --text", 2)
-    settings = _load(config)
+    settings = _with_llm(_load(config), llm)
     try:
         turns = asyncio.run(
             run_talk(settings, door.value, url, microphone, out, language.value, text, persona, as_json=as_json, waterfall=waterfall)

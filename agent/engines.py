@@ -17,9 +17,11 @@ from livekit.agents import APIError, llm
 
 from agent import measure
 from agent.aio import Tasks, keep_memory_out_of_collections
-from agent.config import Config, ConfigError, Persona
+from agent.config import Config, ConfigError, Persona, ProviderSpec
 from agent.conversation.parts import Parts
 from agent.dialogue.chunker import warm_up as warm_chunker
+from agent.dialogue.faq import SHIPPED, Faq
+from agent.dialogue.faq_talk import FaqTalk
 from agent.dialogue.persona import chat_prefix
 from agent.models import measured as measured_file
 from agent.models.measured import Measured, Variant
@@ -31,8 +33,11 @@ from agent.protocol.messages import Language
 from agent.providers.asr.engines import SpeechEngines
 from agent.providers.asr.local import LocalSTT
 from agent.providers.llm.child import ProcessFailed
+from agent.providers.llm.embeddings import QuestionIndex
+from agent.providers.llm.faq import FaqLLM
 from agent.providers.llm.llama import LlamaLLM, LlamaProcess
 from agent.providers.llm.local import LocalLLM, prefill
+from agent.providers.llm.named import described
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.requantise import PUBLISHED
 from agent.providers.local.baton import Baton
@@ -63,6 +68,7 @@ MODELS: Final[Mapping[tuple[Kind, str], Mapping[Language, tuple[str, ...]]]] = {
     ("tts", "local.hibari"): {},
     ("tts", "local.kokoro"): {"zh": ("kokoro-82m", "kokoro-voices-zh")},
     ("llm", "local.qwen"): {"en": ("qwen2.5-coder-1.5b-instruct",), "zh": ("qwen2.5-coder-1.5b-instruct",)},
+    ("llm", "local.faq"): {},
 }
 """Model files that a local provider needs for each language."""
 RECOGNISED: Final[Mapping[str, tuple[Language, ...]]] = {"local.moonshine": ("en",), "local.whisper": ("zh",)}
@@ -85,7 +91,7 @@ class SileroDetector:
 
 
 class ConfiguredEngines:
-    """Implements `parts.Engines`. `models`: auto, lite (no language model) or full. Raises `ConfigError` for what cannot be provided."""
+    """Implements `parts.Engines`. `models`: auto, lite (a list of answers in place of the local language model) or full. Raises `ConfigError` for what cannot be provided."""
 
     def __init__(self, config: Config, models: str = "auto", store: ModelStore | None = None) -> None:
         self._config = config
@@ -96,6 +102,7 @@ class ConfiguredEngines:
         self._voices: dict[Language, VoiceLane] = {}
         self._model: LlamaProcess | LanguageModelProcess | None = None
         self._missing: tuple[str, ...] = ("the models are being looked for",)
+        self._questions: dict[Path, QuestionIndex] = {}
         self._reading: FetchProgress | None = None
         self._turns: TurnEngine | None = None
         self._baton = Baton()
@@ -109,30 +116,31 @@ class ConfiguredEngines:
                 ("stt", "local.moonshine"): lambda: self._stt("en"),
                 ("stt", "local.whisper"): lambda: self._stt("zh"),
                 ("llm", "local.qwen"): self._llm,
+                ("llm", "local.faq"): self._faq,
                 ("tts", "local.auto"): lambda **args: self._tts("auto", **args),
                 ("tts", "local.hibari"): lambda **args: self._tts("en", **args),
                 ("tts", "local.kokoro"): lambda **args: self._tts("zh", **args),
             }
         )
         kinds: tuple[Kind, ...] = ("vad", "stt", "llm", "tts")
-        self._specs = {kind: getattr(config.providers, kind) for kind in kinds}
+        self._specs: dict[Kind, list[ProviderSpec]] = {kind: getattr(config.providers, kind) for kind in kinds}
+        self._specs["llm"] = self._answering(models, self._specs["llm"])
         for kind in kinds:
             self._registry.check(kind, self._specs[kind])
         self._local = {(kind, spec.use) for kind, specs in self._specs.items() for spec in specs if spec.use.startswith("local.")}
-        self._check_set(models)
+        self._faqs = {path: Faq.read(path) for path in (_file(spec) for spec in self._specs["llm"] if spec.use == "local.faq")}
 
-    def _check_set(self, models: str) -> None:
+    def _answering(self, models: str, specs: list[ProviderSpec]) -> list[ProviderSpec]:
+        """What answers: as configured, but for the local language model where the set of models holds none."""
         if models not in ("auto", "lite", "full"):
             raise ConfigError(f"MODELS={models}: expected auto, lite or full")
-        if ("llm", "local.qwen") not in self._local:
-            return
-        chosen, reason = (models, "") if models != "auto" else _automatic(self._store)
-        if chosen == "lite":
-            raise ConfigError(
-                f"{reason + ': ' if reason else ''}the lite models hold no language model. Name one: VISAVIS__PROVIDERS__LLM="
-                '\'{"use": "openai", "args": {"base_url": "http://127.0.0.1:11434/v1", "model": "…", "api_key": "…"}}\' (Ollama, or any address that speaks '
-                "OpenAI's protocol), or set MODELS=full"
-            )
+        if not any(spec.use == "local.qwen" for spec in specs):
+            return specs
+        chosen, reason = (models, "MODELS=lite") if models != "auto" else _automatic(self._store)
+        if chosen != "lite":
+            return specs
+        logger.info("%s: answers come from a small list in place of the local language model", reason)
+        return [ProviderSpec(use="local.faq") if spec.use == "local.qwen" else spec for spec in specs]
 
     # ------------------------------------------------------------------------------------------------------- readiness
 
@@ -159,6 +167,16 @@ class ConfiguredEngines:
         chosen = {persona.language for persona in self._config.personas.values()}
         return BOTH if "auto" in chosen or len(chosen) > 1 else tuple(sorted(chosen))  # type: ignore[arg-type]
 
+    @property
+    def answers(self) -> Literal["language model", "faq"]:
+        """Where answers come from first, as `/api/info` tells it."""
+        return "faq" if self._specs["llm"][0].use == "local.faq" else "language model"
+
+    @property
+    def answering(self) -> str:
+        """The same in words for the console."""
+        return described(self._specs["llm"][0])
+
     async def prepare(self, observer: Observer = lambda reading: None) -> None:
         """Fetch what is missing, load and warm everything. Raises `ModelError`, `ProcessFailed`."""
         names = sorted({name for provider in self._local for language in self.languages for name in MODELS[provider].get(language, ())})
@@ -180,10 +198,12 @@ class ConfiguredEngines:
             self._load_turns(),
             self._load_voices(),
             self._load_model(),
+            self._load_questions(),
             asyncio.to_thread(warm_chunker),
         )
         await self._measure_once()
         self._missing = ()
+        logger.info("who answers: %s", self.answering)
         keep_memory_out_of_collections()
         self._tasks.start(self._read_ahead(self.languages[1:]), "read the other personas ahead")
 
@@ -233,6 +253,12 @@ class ConfiguredEngines:
         model = await asyncio.to_thread(measure.model_path, self._store, self._measured)
         self._model = await self._start_model(model, _threads())
         await self._read_ahead(self.languages[:1])
+
+    async def _load_questions(self) -> None:
+        for path, faq in self._faqs.items():
+            index = QuestionIndex(Lane("list of answers"), faq.wordings(self._config.personas["default"].name))
+            self._questions[path] = index
+            await index.load()
 
     async def _start_model(self, model: Path, threads: int) -> LlamaProcess | LanguageModelProcess:
         """On the build for this processor, or else on the plain library."""
@@ -306,8 +332,12 @@ class ConfiguredEngines:
         """Fresh wrappers for one conversation."""
         build = self._registry.build
         specs = self._specs
+        answering = [
+            spec.model_copy(update={"args": {**spec.args, "persona": persona}}) if spec.use == "local.faq" else spec
+            for spec in specs["llm"]
+        ]
         turn_model = TurnModel(self._turns, f"turn-{next(self._sessions)}") if self._turns is not None else None
-        return Parts(build("vad", specs["vad"]), build("stt", specs["stt"]), build("llm", specs["llm"]), self._voice(persona), turn_model)
+        return Parts(build("vad", specs["vad"]), build("stt", specs["stt"]), build("llm", answering), self._voice(persona), turn_model)
 
     def _voice(self, persona: Persona) -> Any:
         specs = self._specs["tts"]
@@ -322,6 +352,10 @@ class ConfiguredEngines:
         model = self._model
         return LlamaLLM(model) if isinstance(model, LlamaProcess) else LocalLLM(_need(model))
 
+    def _faq(self, persona: Persona, file: str = str(SHIPPED)) -> FaqLLM:
+        path = Path(file)
+        return FaqLLM(_need(self._questions.get(path)), FaqTalk(self._faqs[path], persona))
+
     def _silero_detector(self) -> SileroDetector:
         return SileroDetector(_need(self._silero))
 
@@ -335,7 +369,8 @@ class ConfiguredEngines:
     async def aclose(self) -> None:
         """Free everything."""
         await self._tasks.aclose()
-        for engine in (self._speech, self._turns, self._model, *(voice.lane for voice in self._voices.values())):
+        lanes = (*(voice.lane for voice in self._voices.values()), *(index.lane for index in self._questions.values()))
+        for engine in (self._speech, self._turns, self._model, *lanes):
             if engine is not None:
                 await engine.aclose()
 
@@ -349,6 +384,15 @@ def _need(engine: Engine | None) -> Engine:
 def _threads() -> int:
     """Of the language model."""
     return max(1, min(4, os.cpu_count() or 2))
+
+
+def _file(spec: ProviderSpec) -> Path:
+    """The list that a `local.faq` answers from. Raises `ConfigError` for arguments that it does not take."""
+    if strange := sorted(set(spec.args) - {"file"}):
+        raise ConfigError(f"providers.llm: local.faq takes one argument, file; {strange[0]} is none")
+    if not isinstance(file := spec.args.get("file", str(SHIPPED)), str):
+        raise ConfigError("providers.llm: local.faq: file: expected the path of a YAML file")
+    return Path(file)
 
 
 def _automatic(store: ModelStore) -> tuple[str, str]:

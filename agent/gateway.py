@@ -46,7 +46,7 @@ class EngineStatus:
 
     async def readiness(self) -> Readiness:
         engines = self._engines
-        return Readiness(engines.ready, tuple(engines.missing()), engines.progress)
+        return Readiness(engines.ready, tuple(engines.missing()), engines.progress, engines.answers)
 
 
 async def run_gateway(

@@ -42,6 +42,10 @@ class WorkerEngines(Engines, Protocol):
     @property
     def progress(self) -> dict[str, Any] | None: ...
 
+    @property
+    def answers(self) -> str:
+        """Where answers come from."""
+
     async def prepare(self, observer: Observer) -> None: ...
 
 
@@ -257,7 +261,9 @@ async def run_worker(
             lacks.append(f"a free place: all {host.capacity} are taken")
         return lacks
 
-    health = HealthServer(health_app(missing, lambda: engines.progress, metrics.registry), config.worker.host, config.worker.port)
+    health = HealthServer(
+        health_app(missing, lambda: engines.progress, metrics.registry, engines.answers), config.worker.host, config.worker.port
+    )
     stop = stop or Stop()
     failures: list[BaseException] = []
 

@@ -16,8 +16,10 @@ from agent.serving import bind
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def health_app(missing: Callable[[], list[str]], progress: Callable[[], dict[str, Any] | None], registry: CollectorRegistry) -> FastAPI:
-    """`missing` tells what keeps the worker from taking a call, in plain words; nothing: it can."""
+def health_app(
+    missing: Callable[[], list[str]], progress: Callable[[], dict[str, Any] | None], registry: CollectorRegistry, answers: str | None = None
+) -> FastAPI:
+    """`missing` tells what keeps the worker from taking a call, in plain words; nothing: it can. `answers`: where answers come from."""
     app = FastAPI(title="Visavis worker", openapi_url=None)
 
     @app.get("/healthz")
@@ -27,7 +29,7 @@ def health_app(missing: Callable[[], list[str]], progress: Callable[[], dict[str
     @app.get("/readyz", response_model=None)
     async def readyz() -> JSONResponse:
         lacks = missing()
-        body = {"ready": not lacks, "missing": lacks, "progress": progress()}
+        body = {"ready": not lacks, "missing": lacks, "progress": progress(), "answers": answers}
         return JSONResponse(body, 503 if lacks else 200, headers=NO_STORE)
 
     @app.get("/metrics", response_class=Response)

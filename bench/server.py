@@ -22,6 +22,7 @@ class PreparedEngines(InstantEngines):
     """Implements `worker.WorkerEngines`: there is nothing to prepare."""
 
     progress = None
+    answers = "language model"
 
     async def prepare(self, observer: Observer = lambda reading: None) -> None:
         pass

@@ -33,6 +33,7 @@ class PreparedEngines(InstantEngines):
         self.ready = False
         self.warm = asyncio.Event()
         self.progress: dict[str, Any] | None = None
+        self.answers = "faq"
 
     async def prepare(self, observer: Observer) -> None:
         await self.warm.wait()
@@ -117,7 +118,7 @@ async def test_it_says_what_is_missing_until_it_can_take_a_call(livekit_server: 
         async with asyncio.timeout(10):
             await run.ready.wait()
         run.engines.progress = None
-        assert (await run.get("/readyz")).json() == {"ready": True, "missing": [], "progress": None}
+        assert (await run.get("/readyz")).json() == {"ready": True, "missing": [], "progress": None, "answers": "faq"}
         metrics = (await run.get("/metrics")).text
         assert "visavis_sessions 0.0" in metrics
         assert "visavis_capacity 8.0" in metrics

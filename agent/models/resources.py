@@ -35,7 +35,7 @@ def choose(store: ModelStore, memory_bytes: int | None = None, disk_bytes: int |
         figures += f", and {disk / 1e9:.1f} GB of disk ({needed / 1e9:.1f} GB needed)"
     if memory >= FULL_MEMORY_BYTES and disk >= needed:
         return Choice("full", f"full: {figures}")
-    return Choice("lite", f"lite, without a local language model: only {figures}. MODELS=full takes it all the same")
+    return Choice("lite", f"lite, without a local language model: only {figures}. MODELS=full takes one all the same")
 
 
 def available_memory(proc: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -42,7 +43,7 @@ async def run_talk(
     hello = ClientHello(persona=persona, language=cast(LanguageChoice, language), sdk="visavis-talk", wants=["stages"])
     host: ConversationHost | None = None
     if door_name == "local":
-        engines = ConfiguredEngines(config)
+        engines = ConfiguredEngines(config, models=os.environ.get("MODELS", "auto"))
         with TerminalProgress(Console(stderr=True)) as progress:
             await engines.prepare(progress.show)
         host = ConversationHost(config, engines)

@@ -182,8 +182,11 @@ exec "$@"
     os.name != "posix" or not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"),
     reason="needs root, unshare and ip: a network namespace whose only way out is counted",
 )
-def test_a_conversation_says_nothing_to_the_network(speaker: Speaker, tmp_path: Path) -> None:
-    microphone = speaker.file("What is the capital of France?")
+@pytest.mark.parametrize(
+    ("chosen", "question", "says"), [("full", "What is the capital of France?", "Paris"), ("lite", "Who are you?", "Vera")]
+)
+def test_a_conversation_says_nothing_to_the_network(speaker: Speaker, tmp_path: Path, chosen: str, question: str, says: str) -> None:
+    microphone = speaker.file(question)
     script = f"""
 import sys
 from pathlib import Path
@@ -191,11 +194,11 @@ from tests.e2e.test_doors import Departures, talk
 from tests.fixtures.program import Program
 left = Departures()
 left.send_a_probe()
-with Program([sys.executable, "-m", "agent.cli", "demo"], {{"VISAVIS_HOME": {str(tmp_path / "home")!r}, "PORT": "8123"}}) as program:
+with Program([sys.executable, "-m", "agent.cli", "demo"], {{"VISAVIS_HOME": {str(tmp_path / "home")!r}, "PORT": "8123", "MODELS": {chosen!r}}}) as program:
     program.wait_for("Ready: ", {READY_SECONDS})
     for door in ("peer", "ws"):
         (turn,) = talk(door, "http://127.0.0.1:8123", Path({str(microphone)!r}), Path({str(tmp_path)!r}) / f"{{door}}.wav", "--language", "en")
-        assert "Paris" in turn["answer"], turn
+        assert {says!r} in turn["answer"], turn
 print("LEFT", left.all())
 """
     command = ["unshare", "--net", "sh", "-c", INSIDE, "sh", sys.executable, "-c", script]

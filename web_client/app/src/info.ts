@@ -14,6 +14,8 @@ export interface Info {
   readonly ready: boolean;
   readonly progress: Progress | null;
   readonly stored: boolean;
+  /** Answers come from a small list, not from a language model. */
+  readonly listed: boolean;
   readonly doors: readonly string[];
   readonly livekit: boolean;
   readonly personas: readonly { readonly id: string; readonly name: string }[];
@@ -42,6 +44,7 @@ export function parseInfo(body: unknown): Info {
         }
       : null,
     stored: body["stored"] !== false,
+    listed: body["answers"] === "faq",
     doors: Array.isArray(body["doors"]) ? body["doors"].map(String) : [],
     livekit: body["livekit"] === true,
     personas: personas.map((p) => ({ id: String(p["id"] ?? ""), name: String(p["name"] ?? "") })),

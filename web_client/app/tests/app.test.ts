@@ -138,6 +138,24 @@ describe("before the conversation", () => {
     expect(document.body.textContent).toContain("is not stored");
   });
 
+  it.each([
+    ["auto", "Answers come from a small list; no language model is set."],
+    ["zh", "回答来自一小份问答，没有设置语言模型。"],
+  ] as const)("says that answers come from a list when they do (%s)", async (language, words) => {
+    info = { ...READY, answers: "faq" };
+    open({ language });
+    await settle();
+    expect(shown("listed")).toBe(true);
+    expect(get("listed").textContent).toBe(words);
+  });
+
+  it.each(["language model", null, undefined])("says nothing of a list when answers are %s", async (answers) => {
+    info = { ...READY, answers };
+    open();
+    await settle();
+    expect(shown("listed")).toBe(false);
+  });
+
   it("says when the server does not answer", async () => {
     info = null;
     open();

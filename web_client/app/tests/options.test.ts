@@ -30,7 +30,7 @@ const info = (part: Partial<Info> = {}): Info => ({ ...parseInfo(body), ...part 
 describe("what the server says of itself", () => {
   it("is read", () => {
     expect(parseInfo({ ...body, ready: false, progress: { phase: "downloading", done_bytes: 5, total_bytes: 10, eta_s: 2.5 } })).toEqual({
-      ready: false, stored: false, doors: ["peer", "ws"], livekit: false, personas: [{ id: "default", name: "Vera" }],
+      ready: false, stored: false, listed: false, doors: ["peer", "ws"], livekit: false, personas: [{ id: "default", name: "Vera" }],
       progress: { phase: "downloading", doneBytes: 5, totalBytes: 10, etaSeconds: 2.5 },
     });
   });

@@ -7,6 +7,7 @@ export const en = {
   ai: "I am an AI, not a person.",
   stored: "What is said here is stored on this server.",
   notStored: "What is said here is not stored.",
+  listed: "Answers come from a small list; no language model is set.",
 
   start: "Start talking",
   startWriting: "Start by writing",

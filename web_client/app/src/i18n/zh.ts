@@ -9,6 +9,7 @@ export const zh: Dictionary = {
   ai: "我是人工智能，不是真人。",
   stored: "这里的谈话内容会保存在本服务器上。",
   notStored: "这里的谈话内容不会被保存。",
+  listed: "回答来自一小份问答，没有设置语言模型。",
 
   start: "开始交谈",
   startWriting: "打字开始",

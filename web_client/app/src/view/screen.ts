@@ -38,7 +38,8 @@ export class Screen {
   private readonly parts: readonly Part[];
   private phase: Phase = "waiting";
   private waterfall = false;
-  private readonly facts = h("p", { class: "facts" });
+  private readonly promises = h("span");
+  private readonly listed = h("span", { class: "listed", "data-testid": "listed" });
 
   constructor(face: Face, private readonly wishes: Wishes, signal: AbortSignal) {
     const head = header(wishes);
@@ -49,7 +50,8 @@ export class Screen {
     const trouble = notice(wishes);
     const writing = composer(face, wishes);
     this.parts = [head, figure, welcome, times, lines, trouble, writing];
-    const talk = h("section", { class: "talk" }, times.element, lines.element, trouble.element, welcome.element, writing.element, this.facts);
+    const facts = h("p", { class: "facts" }, this.promises, this.listed);
+    const talk = h("section", { class: "talk" }, times.element, lines.element, trouble.element, welcome.element, writing.element, facts);
     this.element = h("div", { class: "screen" }, head.element, h("main", { class: "main" }, figure.element, talk));
     document.addEventListener("keydown", this.onKey, { signal });
     document.addEventListener("pointermove", (event) => {
@@ -68,7 +70,9 @@ export class Screen {
     this.phase = model.phase;
     this.waterfall = model.waterfall;
     const stored = storedOf(model);
-    setText(this.facts, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
+    setText(this.promises, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
+    setText(this.listed, t("listed"));
+    this.listed.hidden = model.info?.listed !== true;
   }
 
   /** The start button goes away when pressed; whoever works by keyboard must land somewhere useful. A touch keyboard must not open unasked. */

@@ -1,0 +1,70 @@
+"""What answers, by configuration and by the set of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import engines as engines_module
+from agent.config import Config, ConfigError
+from agent.engines import ConfiguredEngines
+from agent.models.store import ModelStore
+
+
+def configured(models: str, llm: Any = None, store: ModelStore | None = None) -> ConfiguredEngines:
+    return ConfiguredEngines(Config.model_validate({"providers": {"llm": llm}} if llm is not None else {}), models, store)
+
+
+OPENAI = {"use": "openai", "args": {"base_url": "http://127.0.0.1:1/v1", "model": "small", "api_key": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("models", "llm", "answers"),
+    [
+        ("lite", None, "faq"),
+        ("full", None, "language model"),
+        ("lite", OPENAI, "language model"),
+        ("full", OPENAI, "language model"),
+        ("full", "local.faq", "faq"),
+        ("lite", [OPENAI, "local.faq"], "language model"),
+        ("lite", [OPENAI, "local.qwen"], "language model"),
+    ],
+)
+def test_who_answers(models: str, llm: Any, answers: str) -> None:
+    assert configured(models, llm).answers == answers
+
+
+@pytest.mark.parametrize(("memory", "answers"), [(1_000_000_000, "faq"), (64_000_000_000, "language model")])
+def test_a_small_machine_answers_from_the_list(memory: int, answers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("agent.models.resources.available_memory", lambda: memory)
+    monkeypatch.setattr("agent.models.resources.free_bytes", lambda path: 10**12)
+    assert configured("auto", store=ModelStore(tmp_path)).answers == answers
+
+
+def test_a_model_that_was_named_is_used_whatever_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_choice(store: ModelStore) -> tuple[str, str]:
+        raise AssertionError("nothing is to be chosen")
+
+    monkeypatch.setattr(engines_module, "_automatic", no_choice)
+    made = configured("auto", OPENAI)
+    assert made.answering == "the language model small at 127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("llm", "says"),
+    [
+        ({"use": "local.faq", "args": {"file": "/nowhere/faq.yaml"}}, "/nowhere/faq.yaml cannot be read"),
+        ({"use": "local.faq", "args": {"path": "faq.yaml"}}, "takes one argument, file; path is none"),
+        ({"use": "local.faq", "args": {"file": 3}}, "expected the path"),
+    ],
+)
+def test_a_bad_list_is_told_at_the_start(llm: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        configured("full", llm)
+
+
+def test_a_set_that_does_not_exist() -> None:
+    with pytest.raises(ConfigError, match="expected auto, lite or full"):
+        configured("huge")
