@@ -13,9 +13,8 @@ Ending = Literal["closed", "open"]
 class ReadsAhead(Protocol):
     """A model that can read a question while it is still being spoken, at no price. (One that is paid by the token should not.)"""
 
-    def read_ahead(self, sure: llm.ChatContext, ending: Ending, heard: llm.ChatContext | None = None) -> None:
+    def read_ahead(self, chat_ctx: llm.ChatContext, ending: Ending) -> None:
         """Read what is sure so far; returns at once. A later call, or the question itself, takes the place of this one.
 
-        `ending`: whether the last message of `sure` is complete (closed) or goes on (open). `heard`: the question as far as it was understood, of which
-        the answer may be guessed.
+        `ending`: whether the last message is complete (closed) or goes on (open).
         """

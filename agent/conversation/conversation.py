@@ -342,7 +342,7 @@ class Conversation:
     def heard_partial(self, utterance: int, transcript: Transcript, *, prepared: bool = False) -> None:
         self._send(AsrPartial(id=f"u{utterance}", text=transcript.text, language=transcript.language))
         if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
-            self._speaker.read_ahead(sure, transcript.text)
+            self._speaker.read_ahead(sure)
 
     def fell_silent(self, seconds: float) -> None:
         now = time.monotonic()
@@ -408,7 +408,7 @@ class Conversation:
         self._set_state(states[event.new_state])
         if event.new_state == "listening":
             self._bound_memory()
-            self._speaker.read_ahead("", "")
+            self._speaker.read_ahead("")
 
     def _bound_memory(self) -> None:
         items = self._speaker._chat_ctx.items

@@ -46,6 +46,10 @@ class Script:
         for offset, text in self.pieces:
             timeline.hang(segment, offset, Caption(self, text))
 
+    def ahead(self, samples: int) -> int:
+        """Of `samples` content samples that were made, those that were not heard yet."""
+        return samples - (self._segment.pulled if self._segment is not None else 0)
+
     def heard(self, samples: int, total: int) -> str:
         """The text within the first `samples` of `total` content samples: whole pieces, and of the last one the words that fit its share of time."""
         last = bisect_right([offset for offset, _ in self.pieces], samples) - 1

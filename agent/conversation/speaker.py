@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 from livekit import rtc
@@ -18,6 +19,7 @@ from agent.conversation.stages import AnswerStage
 from agent.dialogue.language import script_language
 from agent.dialogue.persona import chat_prefix
 from agent.dialogue.pieces import Piece, SpeechPieces
+from agent.dialogue.tempo import Tempo
 from agent.protocol.messages import RATE, Language, LanguageChoice
 
 HISTORY_ITEMS: Final = 24
@@ -54,6 +56,7 @@ class Speaker(Agent):
         self._topic = topic
         self._persona = persona
         self._scripts = scripts
+        self._tempo = Tempo()
 
     # -------------------------------------------------------------------------------------------------- what the model is asked
 
@@ -67,21 +70,19 @@ class Speaker(Agent):
             self._topic.reached(speech, "first_token")
             yield chunk
 
-    def read_ahead(self, sure: str, heard: str) -> None:
-        """The user is saying `heard`, of which `sure` will not change, and goes on: a model that reads ahead for nothing does so.
+    def read_ahead(self, said: str) -> None:
+        """The user is saying `said` and goes on: a model that reads ahead for nothing does so.
 
         With nothing said yet, the conversation so far is read, as the next question will find it.
         """
         model = self.session.llm
         if not isinstance(model, ReadsAhead):
             return
-        if heard:
-            model.read_ahead(self._prompt_with(sure), "open", self._prompt_with(heard))
-        else:
-            model.read_ahead(self._prompt(self.chat_ctx.items), "closed")
-
-    def _prompt_with(self, question: str) -> llm.ChatContext:
-        return self._prompt([*self.chat_ctx.items, llm.ChatMessage(role="user", content=[question])])
+        question = llm.ChatMessage(role="user", content=[said])
+        prompt = self._prompt([*self.chat_ctx.items, question])
+        if not said:
+            prompt.items.pop()
+        model.read_ahead(prompt, "open" if said else "closed")
 
     def _prompt(self, conversation: Sequence[llm.ChatItem]) -> llm.ChatContext:
         items = [item for item in conversation if not (item.type == "message" and item.role in ("system", "developer"))]
@@ -110,8 +111,13 @@ class Speaker(Agent):
         script = self._scripts.new(speech)
         voice = self._get_activity_or_raise().tts
         assert voice is not None
-        pieces = self._pieces(text)
         samples = 0.0
+
+        def ahead() -> float:
+            return script.ahead(round(samples)) / RATE
+
+        pieces = self._pieces(text, lambda: self._tempo.room(ahead()))
+        done, was_ahead = None, 0.0
         try:
             async for written, spoken in pieces:
                 if written:
@@ -123,6 +129,10 @@ class Speaker(Agent):
                     self._topic.reached(speech, "first_sound")
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame
+                now = time.monotonic()
+                if done is not None:
+                    self._tempo.made(spoken, now - done, was_ahead)
+                done, was_ahead = now, ahead()
         except Exception as error:
             self._topic.voice_failed(error)
             async for written, _ in pieces:  # the answer goes on as text
@@ -131,9 +141,9 @@ class Speaker(Agent):
             if samples == 0:
                 self._scripts.discard(speech, script)
 
-    async def _pieces(self, text: AsyncIterable[str]) -> AsyncGenerator[Piece, None]:
+    async def _pieces(self, text: AsyncIterable[str], room: Callable[[], int]) -> AsyncGenerator[Piece, None]:
         """Pieces of the text, each as it was written and as it is spoken."""
-        pieces = SpeechPieces("zh" if self._topic.language == "zh" else "en")
+        pieces = SpeechPieces("zh" if self._topic.language == "zh" else "en", room)
         async for delta in text:
             for piece in pieces.feed(delta):
                 yield piece

@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -28,8 +29,10 @@ class Pace(NamedTuple):
     clause: int
 
 
-_PACES: Final = (Pace(40, 8, 2, 4), Pace(64, 16, 12, 15), Pace(90, 28, 16, 27), Pace(MAX_LATIN, MAX_HAN, 20, 60))
-"""Of the first piece, the second, the third, and all others: speech is made faster than it is heard, so later pieces have time to be whole sentences."""
+_FIRST: Final = Pace(40, 5, 2, 4)
+_PACES: Final = (Pace(24, 8, 6, 9), Pace(48, 16, 12, 15), Pace(84, 28, 16, 27), Pace(MAX_LATIN, MAX_HAN, 20, 60))
+"""Of the pieces after the first, from the smallest to the largest: speech is made faster than it is heard, so later pieces have time to be whole
+sentences."""
 
 _FIRST_WORDS_MIN: Final = 3
 _FIRST_WORDS_MAX: Final = 5
@@ -73,9 +76,13 @@ def warm_up() -> None:
 
 
 class Chunker:
-    """`feed` text and take the pieces that are complete; `flush` at the end of the text. The pieces joined are the text, character for character."""
+    """`feed` text and take the pieces that are complete; `flush` at the end of the text. The pieces joined are the text, character for character.
 
-    def __init__(self) -> None:
+    `room` tells how many letters (a Chinese character counts for three) the next piece may have, so that it is ready in time; without it pieces grow.
+    """
+
+    def __init__(self, room: Callable[[], int] | None = None) -> None:
+        self._room = room
         self._held = ""
         self._count = 0
 
@@ -92,7 +99,7 @@ class Chunker:
         text, start = self._held + more, 0
         pieces: list[str] = []
         while start < len(text):
-            end = _Piece(text, start, self._count).end(final)
+            end = _Piece(text, start, self._pace(), is_first=self._count == 0).end(final)
             if end is None:
                 break
             pieces.append(text[start:end])
@@ -101,15 +108,23 @@ class Chunker:
         self._held = text[start:]
         return pieces
 
+    def _pace(self) -> Pace:
+        if self._count == 0:
+            return _FIRST
+        if self._room is None:
+            return _PACES[min(self._count, len(_PACES) - 1)]
+        room = self._room()
+        return next((pace for pace in reversed(_PACES) if pace.latin <= room), _PACES[0])
+
 
 class _Piece:
     """One piece as it is read, character by character: what it holds so far, and where it might end."""
 
-    def __init__(self, text: str, start: int, index: int) -> None:
+    def __init__(self, text: str, start: int, pace: Pace, *, is_first: bool) -> None:
         self._text = text
         self._start = start
-        self._is_first = index == 0
-        self._pace = _PACES[min(index, len(_PACES) - 1)]
+        self._is_first = is_first
+        self._pace = pace
         self._latin = 0
         self._han = 0
         self._words = 0

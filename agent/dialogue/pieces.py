@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from agent.dialogue.alignment import Alignment
@@ -25,14 +26,16 @@ class Piece(NamedTuple):
 class SpeechPieces:
     """`feed` deltas, `flush` at the end of each answer. What was written, joined, is the answer; what is spoken, joined, is `speakable(answer)`."""
 
-    def __init__(self, language: Language = "en") -> None:
+    def __init__(self, language: Language = "en", room: Callable[[], int] | None = None) -> None:
+        """`room`: see `Chunker`."""
         self._language: Language = language
+        self._room = room
         self._begin()
 
     def _begin(self) -> None:
         self._markup = MarkupScanner()
         self._reader = SpokenScanner(self._language)
-        self._chunker = Chunker()
+        self._chunker = Chunker(self._room)
         self._characters = Alignment()
         self._markup.alignment = Alignment()
         self._reader.alignment = Alignment()

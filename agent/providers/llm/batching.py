@@ -3,9 +3,6 @@
 Every step computes one batch: the next token of each answer that is being written and, in the room left, a part of the prompts that wait to be read.
 Answers written side by side share the weights' way through memory, so two cost far less than twice one. What a finished request has left in the cache
 serves the next one that begins with the same words; beginnings that many will share are kept for all.
-
-While a question is still being spoken, the first words of its answer are guessed. When the question is there, the guess is read along with its last words:
-as many of its tokens as the model would have chosen itself have then cost one step together, and the first that it would not have is where the guess ends.
 """
 
 from __future__ import annotations
@@ -25,8 +22,6 @@ AHEAD_TOKENS: Final = 4
 """Of a request that only reads, so that whatever comes meanwhile need not wait: a tenth of a second."""
 QUEUE: Final = 64
 """Requests that may wait."""
-GUESSES: Final = 16
-"""Conversations whose last guess is remembered."""
 
 Ending = Literal["stop", "length", "taken back", "no room", "failed"]
 
@@ -83,10 +78,6 @@ class _Request:
     most: int
     sampler: int
     background: bool = False
-    talk: str = ""
-    guesses: bool = False
-    draft: list[int] = field(default_factory=list)
-    answer: list[int] = field(default_factory=list)
     place: _Sequence | None = None
     cached: int = 0
     written: int = 0
@@ -103,7 +94,6 @@ class Batching:
         self._sequences = [_Sequence(number) for number in range(sequences)]
         self._kept = [_Sequence(number) for number in range(sequences, sequences + kept)]
         self._waiting: deque[_Request] = deque()
-        self._guesses: dict[str, list[int]] = {}
         self._clock = 0
 
     @property
@@ -113,37 +103,12 @@ class Batching:
 
     # ----------------------------------------------------------------------------------------------------------- requests
 
-    def ask(
-        self,
-        number: int,
-        prompt: list[int],
-        *,
-        most: int,
-        temperature: float = 0.0,
-        seed: int = 0,
-        background: bool = False,
-        talk: str = "",
-    ) -> None:
-        """Write at most `most` tokens after `prompt`; 0 only reads it. `background`: only while nobody else wants anything.
-
-        `talk`: of which conversation this is; what was guessed for it is made use of.
-        """
-        self._accept(number, prompt, most, self._network.sampler(temperature, seed), background, talk)
-
-    def guess(self, number: int, prompt: list[int], *, most: int, talk: str) -> None:
-        """In the background, find out how the answer to a `prompt` that is still unsure begins. Nothing is told of it but its end."""
-        self._accept(number, prompt, most, self._network.sampler(0.0, 0), True, talk, guesses=True)
-
-    def _accept(
-        self, number: int, prompt: list[int], most: int, sampler: int, background: bool, talk: str, *, guesses: bool = False
-    ) -> None:
-        request = _Request(number, prompt, most, sampler, background, talk, guesses)
+    def ask(self, number: int, prompt: list[int], *, most: int, temperature: float = 0.0, seed: int = 0, background: bool = False) -> None:
+        """Write at most `most` tokens after `prompt`; 0 only reads it. `background`: only while nobody else wants anything."""
         if not prompt or len(self._waiting) >= QUEUE:
-            self._end(request, "no room")
+            self._emit(End(number, "no room", 0, 0, 0))
             return
-        if most:
-            request.draft = list(self._guesses.get(talk, [])) if guesses else self._guesses.pop(talk, [])
-        self._waiting.append(request)
+        self._waiting.append(_Request(number, prompt, most, self._network.sampler(temperature, seed), background))
 
     def take_back(self, number: int) -> None:
         """End a request, whatever state it is in; unknown ones have ended already."""
@@ -187,7 +152,7 @@ class Batching:
             for entry in entries:
                 self._sequences[entry.sequence].tokens.append(entry.token)
             for index, request in choosing:
-                self._choose_along(index, request)
+                self._choose(index, request)
             return
         for number in before:
             self._network.cut(number, len(self._sequences[number].tokens))
@@ -210,36 +175,15 @@ class Batching:
             assert place is not None
             start = len(place.tokens)
             step = BATCH_TOKENS if request.most or request.background else AHEAD_TOKENS
-            room = BATCH_TOKENS - len(entries)
-            tokens = [request.chosen] if request.chosen is not None else request.prompt[start : start + min(step, room)]
-            if not room or not tokens:
-                continue
+            tokens = (
+                [request.chosen] if request.chosen is not None else request.prompt[start : start + min(step, BATCH_TOKENS - len(entries))]
+            )
             last = request.chosen is not None or start + len(tokens) == len(request.prompt)
-            first_choice = len(tokens) - 1
-            if last:
-                choosing.append((len(entries) + first_choice, request))
-                del request.draft[room - len(tokens) :]
-                tokens = [*tokens, *request.draft]
-            for offset, token in enumerate(tokens):
-                entries.append(Entry(token, start + offset, place.number, last and offset >= first_choice))
+            for offset, token in enumerate(tokens[: BATCH_TOKENS - len(entries)]):
+                entries.append(Entry(token, start + offset, place.number, last and offset == len(tokens) - 1))
+            if tokens and last:
+                choosing.append((len(entries) - 1, request))
         return entries, choosing
-
-    def _choose_along(self, index: int, request: _Request) -> None:
-        """Choose the next token, and further ones for as long as they are those of the draft, which was read with the rest."""
-        place, draft = request.place, request.draft
-        assert place is not None
-        known = len(place.tokens) - len(draft)
-        request.draft = []
-        for offset in range(len(draft) + 1):
-            self._choose(index + offset, request)
-            if place.request is not request:
-                return
-            if offset == len(draft) or request.chosen != draft[offset]:
-                break
-            known += 1
-        if known < len(place.tokens):
-            del place.tokens[known:]
-            self._network.cut(place.number, known)
 
     def _choose(self, index: int, request: _Request) -> None:
         if request.written >= request.most:
@@ -251,9 +195,7 @@ class Batching:
             return
         request.chosen = token
         request.written += 1
-        if request.guesses:
-            request.answer.append(token)
-        elif text := request.text.decode(self._network.piece(token)):
+        if text := request.text.decode(self._network.piece(token)):
             self._emit(Text(request.number, text))
         if request.written >= request.most:
             self._end(request, "length")
@@ -261,11 +203,6 @@ class Batching:
     def _end(self, request: _Request, ending: Ending) -> None:
         if request in self._waiting:
             self._waiting.remove(request)
-        if request.answer:
-            self._guesses.pop(request.talk, None)
-            self._guesses[request.talk] = request.answer
-            if len(self._guesses) > GUESSES:
-                del self._guesses[next(iter(self._guesses))]
         read = 0
         if (place := request.place) is not None:
             place.request = None

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from livekit.agents import APIConnectionError, APIError, APITimeoutError, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
@@ -29,8 +29,6 @@ Messages = Sequence[tuple[str, str]]
 
 TOKEN_SECONDS: Final = 60.0
 """Between two pieces of an answer, the first one included."""
-GUESSED_TOKENS: Final = 6
-"""About the first chunk of an answer."""
 
 
 class LlamaProcess(SupervisedChild):
@@ -74,24 +72,15 @@ class LlamaProcess(SupervisedChild):
         self._tell({"hold": on})
 
     def ask(
-        self, messages: Messages, *, most: int, temperature: float = TEMPERATURE, ending: Ending = "answer", talk: str = ""
+        self, messages: Messages, *, most: int, temperature: float = TEMPERATURE, ending: Ending = "answer"
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The pieces of an answer, `{"text": …}`, and at last `{"end": …}`. Closing the generator ends the computation.
 
         `most` 0: read `messages` and no more, so that a question that begins with them is answered sooner; `ending` says how the last one ends.
-        `talk`: the conversation, of which something may have been guessed. Raises `APIConnectionError` when the process dies or is not there,
-        `APITimeoutError`.
+        Raises `APIConnectionError` when the process dies or is not there, `APITimeoutError`.
         """
         seed = time.time_ns() & 0xFFFFFFFF
-        command = {"messages": messages, "most": most, "temperature": temperature, "ending": ending, "seed": seed, "talk": talk}
-        return self._request("ask", command)
-
-    async def guess(self, messages: Messages, talk: str) -> None:
-        """Prepare for a question that may become `messages`: find out how its answer would begin. The answer itself will be checked against the real
-        question, word by word. Raises as `ask` does.
-        """
-        async for _ in self._request("guess", {"messages": messages, "most": GUESSED_TOKENS, "talk": talk}):
-            pass
+        return self._request("ask", {"messages": messages, "most": most, "temperature": temperature, "ending": ending, "seed": seed})
 
     async def keep(self, messages: Messages) -> float:
         """Have the beginning of conversations read, now and for every later start. Returns the seconds that it took. Raises as `ask` does."""
@@ -125,14 +114,6 @@ class LlamaProcess(SupervisedChild):
                 self._tell({"take_back": number})
 
 
-class _Ahead(NamedTuple):
-    """What may be computed before the question is there."""
-
-    sure: Messages
-    ending: Ending
-    heard: Messages
-
-
 class LlamaLLM(llm.LLM[Any]):
     """`local.qwen` for one session; the process is shared."""
 
@@ -140,9 +121,7 @@ class LlamaLLM(llm.LLM[Any]):
         super().__init__()
         self._process = process
         self._tasks = Tasks("language model of a session")
-        self._talk: Final = shortuuid("talk_")
-        self._ahead: asyncio.Task[None] | None = None
-        self._next: _Ahead | None = None
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def model(self) -> str:
@@ -161,32 +140,27 @@ class LlamaLLM(llm.LLM[Any]):
         **_: Any,
     ) -> llm.LLMStream:
         """Ask. Tools are not for a model of this size: they are left out."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-            self._ahead = self._next = None
-        return _LlamaStream(self, self._process, self._talk, chat_ctx=fit(chat_ctx, PROMPT_TOKENS), tools=[], conn_options=conn_options)
+        self._stop_reading()
+        return _LlamaStream(self, self._process, chat_ctx=fit(chat_ctx, PROMPT_TOKENS), tools=[], conn_options=conn_options)
 
-    def read_ahead(self, sure: llm.ChatContext, ending: Ending, heard: llm.ChatContext | None = None) -> None:
+    def read_ahead(self, chat_ctx: llm.ChatContext, ending: Ending) -> None:
         """Implements `anticipation.ReadsAhead`."""
-        if not self._process.alive:
-            return
-        self._next = _Ahead(
-            messages_of(fit(sure, PROMPT_TOKENS)), ending, messages_of(fit(heard, PROMPT_TOKENS)) if heard is not None else []
-        )
-        if self._ahead is None or self._ahead.done():
-            self._ahead = self._tasks.start(self._run_ahead(), "read ahead")
+        self._stop_reading()
+        if self._process.alive:
+            messages = messages_of(fit(chat_ctx, PROMPT_TOKENS))
+            self._reading = self._tasks.start(self._read(messages, ending), "read ahead")
 
-    async def _run_ahead(self) -> None:
-        """What is begun is not broken off by more of the same question: guesses would never become of use."""
-        while (ahead := self._next) is not None:
-            self._next = None
-            try:
-                async for _ in self._process.ask(ahead.sure, most=0, ending=ahead.ending):
-                    pass
-                if ahead.heard and self._next is None:
-                    await self._process.guess(ahead.heard, self._talk)
-            except APIError as error:
-                logger.debug("reading ahead failed: %s", error)
+    async def _read(self, messages: Messages, ending: Ending) -> None:
+        try:
+            async for _ in self._process.ask(messages, most=0, ending=ending):
+                pass
+        except APIError as error:
+            logger.debug("reading ahead failed: %s", error)
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
@@ -194,15 +168,14 @@ class LlamaLLM(llm.LLM[Any]):
 
 
 class _LlamaStream(llm.LLMStream):
-    def __init__(self, owner: LlamaLLM, process: LlamaProcess, talk: str, **options: Any) -> None:
+    def __init__(self, owner: LlamaLLM, process: LlamaProcess, **options: Any) -> None:
         super().__init__(owner, **options)
         self._process = process
-        self._talk = talk
 
     async def _run(self) -> None:
         identity = shortuuid("local_")
         usage = None
-        async for message in self._process.ask(messages_of(self._chat_ctx), most=ANSWER_TOKENS, talk=self._talk):
+        async for message in self._process.ask(messages_of(self._chat_ctx), most=ANSWER_TOKENS):
             if "end" in message:
                 read = message["read"] + message["cached"]
                 usage = llm.CompletionUsage(

@@ -4,7 +4,6 @@
 It ends with its standard input, that is, when its parent is gone.
 
     in:  {"ask": 7, "messages": [["user", "Hello"]], "ending": "answer", "most": 160, "temperature": 0.3, "seed": 1}
-         {"guess": 6, "messages": [["user", "How does a rain"]], "most": 5, "talk": "a"}   (an "ask" with the same "talk" makes use of it)
          {"take_back": 7}   {"keep": 8, "messages": [["system", "…"]]}   {"hold": true}
     out: {"ready": true}   {"of": 7, "text": "Hi"}   {"of": 7, "end": "stop", "read": 4, "cached": 170, "written": 1}
 """
@@ -80,18 +79,10 @@ class Child:
             batching.take_back(int(command["take_back"]))
         elif "keep" in command:
             self._keep(int(command["keep"]), self._prompt(command["messages"], "closed"))
-        elif "guess" in command:
-            batching.guess(
-                int(command["guess"]), self._prompt(command["messages"], "answer"), most=int(command["most"]), talk=command["talk"]
-            )
         else:
+            prompt = self._prompt(command["messages"], command["ending"])
             batching.ask(
-                int(command["ask"]),
-                self._prompt(command["messages"], command["ending"]),
-                most=int(command["most"]),
-                temperature=float(command["temperature"]),
-                seed=int(command["seed"]),
-                talk=command["talk"],
+                int(command["ask"]), prompt, most=int(command["most"]), temperature=float(command["temperature"]), seed=int(command["seed"])
             )
 
     def _prompt(self, messages: list[tuple[str, str]], ending: Ending) -> list[int]:
