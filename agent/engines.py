@@ -222,7 +222,7 @@ class ConfiguredEngines:
 
     async def _load_turns(self) -> None:
         if self._uses("stt"):
-            self._turns = TurnEngine(self._store.path)
+            self._turns = TurnEngine(self._store.path, baton=self._baton)
             await self._turns.load()
 
     async def _load_voices(self) -> None:

@@ -122,6 +122,7 @@ class LlamaLLM(llm.LLM[Any]):
         self._process = process
         self._tasks = Tasks("language model of a session")
         self._reading: asyncio.Task[None] | None = None
+        self._next: tuple[Messages, Ending] | None = None
 
     @property
     def model(self) -> str:
@@ -144,23 +145,26 @@ class LlamaLLM(llm.LLM[Any]):
         return _LlamaStream(self, self._process, chat_ctx=fit(chat_ctx, PROMPT_TOKENS), tools=[], conn_options=conn_options)
 
     def read_ahead(self, chat_ctx: llm.ChatContext, ending: Ending) -> None:
-        """Implements `anticipation.ReadsAhead`."""
-        self._stop_reading()
-        if self._process.alive:
-            messages = messages_of(fit(chat_ctx, PROMPT_TOKENS))
-            self._reading = self._tasks.start(self._read(messages, ending), "read ahead")
+        """Implements `anticipation.ReadsAhead`. What is being read is read to its end first: the next call begins with the same words."""
+        if not self._process.alive:
+            return
+        self._next = messages_of(fit(chat_ctx, PROMPT_TOKENS)), ending
+        if self._reading is None or self._reading.done():
+            self._reading = self._tasks.start(self._read(), "read ahead")
 
-    async def _read(self, messages: Messages, ending: Ending) -> None:
-        try:
-            async for _ in self._process.ask(messages, most=0, ending=ending):
-                pass
-        except APIError as error:
-            logger.debug("reading ahead failed: %s", error)
+    async def _read(self) -> None:
+        while self._next is not None:
+            (messages, ending), self._next = self._next, None
+            try:
+                async for _ in self._process.ask(messages, most=0, ending=ending):
+                    pass
+            except APIError as error:
+                logger.debug("reading ahead failed: %s", error)
 
     def _stop_reading(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
-            self._reading = None
+            self._reading = self._next = None
 
     async def aclose(self) -> None:
         await self._tasks.aclose()

@@ -40,8 +40,9 @@ class Child:
         self._commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._batching = Batching(network, sequences=SEQUENCES, kept=KEPT, emit=self._emit)
         self._keeping: dict[int, list[int]] = {}
-        self._reading: set[int] = set()
-        """Requests that only read, in short steps. Taking one back does not break off its step: what follows begins with the same words."""
+        self._answering: set[int] = set()
+        """Requests whose steps are broken off when they are taken back, or when an engine that somebody waits for needs the processor. Those that only read
+        take short steps, and what follows begins with the same words."""
         self._held = False
 
     def run(self) -> None:
@@ -64,9 +65,9 @@ class Child:
         for line in sys.stdin.buffer:
             command = json.loads(line)
             self._commands.put(command)
-            if command.get("most") == 0:
-                self._reading.add(int(command["ask"]))
-            elif command.get("hold") or ("take_back" in command and command["take_back"] not in self._reading):
+            if command.get("most", 0) > 0:
+                self._answering.add(int(command["ask"]))
+            elif (command.get("hold") and self._answering) or command.get("take_back") in self._answering:
                 self._network.abort = True
         self._commands.put(None)
         self._network.abort = True
@@ -103,7 +104,7 @@ class Child:
         if not isinstance(event, End):
             _say({"of": event.request, "text": event.text})
             return
-        self._reading.discard(event.request)
+        self._answering.discard(event.request)
         if (prompt := self._keeping.pop(event.request, None)) is not None and event.ending == "length":
             self._batching.keep(prompt, self._file(prompt))
             _tidy(self._folder)

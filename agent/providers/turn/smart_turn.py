@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from agent.models.errors import ModelCorrupt
 from agent.providers.asr.log_mel import SAMPLE_RATE, log_mel
+from agent.providers.local.baton import Baton
 from agent.providers.local.lane import Cancel, Lane, Priority
 from agent.providers.local.onnx import open_session
 
@@ -48,9 +49,9 @@ def _normalised(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 class TurnEngine:
     """The shared model of a process, on a thread of its own; loaded when it is first wanted. `find` gives the path of an installed model."""
 
-    def __init__(self, find: Callable[[str], Path]) -> None:
+    def __init__(self, find: Callable[[str], Path], *, baton: Baton | None = None) -> None:
         self._find: Final = find
-        self._lane: Final = Lane("turn model", share=2)
+        self._lane: Final = Lane("turn model", share=2, baton=baton)
         self._model: SmartTurn | None = None
 
     async def load(self) -> None:
