@@ -83,6 +83,11 @@ class Turn(Section):
 
     mode: Literal["open", "push_to_talk"] = "open"
     interrupt: Literal["auto", "strict", "off"] = "auto"
+    anticipate: Literal["always", "local", "never"] = Field(
+        default="always",
+        description="prepare an answer at the first pause, while the silence is waited out; what is prepared for nothing is paid for all the same where "
+        "a provider charges by the token: `local` does it with models of this machine only",
+    )
     silence_ms: int = Field(default=500, ge=100, le=5_000, description="silence that ends a sentence which sounds complete")
     patience_ms: int = Field(default=1_000, ge=100, le=10_000, description="silence that ends a sentence which sounds unfinished")
 

@@ -31,6 +31,12 @@ class Metrics:
             registry=self.registry,
         )
         self._interrupts = Counter("visavis_interrupts", "Answers that were interrupted.", registry=self.registry)
+        self._anticipated = Counter(
+            "visavis_anticipated",
+            "Answers that were prepared while the silence was waited out: used, or dropped because the user went on.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._errors = Counter("visavis_errors", "Errors that were told to clients.", ["code"], registry=self.registry)
 
     def event(self, name: str, value: float) -> None:
@@ -42,6 +48,8 @@ class Metrics:
                 self._stages.labels(stage).observe(value)
             case ("interrupt", _, _):
                 self._interrupts.inc()
+            case ("anticipated", _, outcome):
+                self._anticipated.labels(outcome).inc()
             case ("error", _, code):
                 self._errors.labels(code).inc()
 

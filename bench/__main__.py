@@ -27,7 +27,11 @@ TABLES: Final = {
     "sessions": "memory of a process after 10 and after 50 conversations",
     "door": "what each door adds to an answer, with instant engines and bare loopbacks; stock livekit-agents beside it",
     "rooms": "processor and memory of eight silent rooms: a worker, bare rooms, stock livekit-agents",
-    "start": "from a cold process to the page and to the first conversation",
+    "anticipation": "what preparing an answer during the silence hides, with a language model of OpenAI's protocol that takes its time",
+    "start": "from a cold process to the page and to the first conversation, and what waiting costs",
+    "answers": "whether the local model's answers are fit to be spoken",
+    "pauses": "whether a pause after a comma, and a plain sentence, are left alone by the turn-taking",
+    "pair": "two conversations at once on this machine, and a third",
     "latency": "end of speech to first sound with the local models, English and Chinese",
 }
 """In the order in which they run: what other programs disturb most comes last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -36,6 +36,8 @@ class Exchange:
     understood: str = ""
     answer: str = ""
     problem: str = ""
+    finals: list[float] = field(default_factory=list)
+    """When each final transcript came."""
 
     @property
     def latency_ms(self) -> float | None:
@@ -144,6 +146,7 @@ class Caller:
                 self._ended = True
             case AsrFinal(text=text) if exchange is not None:
                 exchange.understood = f"{exchange.understood} {text}".strip()
+                exchange.finals.append(asyncio.get_running_loop().time())
                 exchange.understood_at = asyncio.get_running_loop().time()
             case AssistantText(text=text) if exchange is not None:
                 exchange.answer = f"{exchange.answer} {text}".strip()

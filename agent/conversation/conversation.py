@@ -149,6 +149,7 @@ class Conversation:
         self._captions: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1_000)
 
         turn = config.turn
+        anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.llm.provider == "local")
         self._ear = Ear(
             self,
             parts.vad,
@@ -159,6 +160,7 @@ class Conversation:
             turn_model=parts.turn_model,
             language=hello.language or self._persona.language,
             interrupt=turn.interrupt,
+            anticipate=anticipates,
         )
         self._speaker = Speaker(self, self._persona, self._scripts)
         self._session: AgentSession[None] = AgentSession(
@@ -174,7 +176,7 @@ class Conversation:
                 "turn_detection": "stt",
                 "endpointing": {"mode": "fixed", "min_delay": 0.0, "max_delay": 0.0},
                 "interruption": {"enabled": True, "mode": "vad", "resume_false_interruption": False, "false_interruption_timeout": None},
-                "preemptive_generation": {"enabled": True, "preemptive_tts": True, "max_speech_duration": 120.0, "max_retries": 20},
+                "preemptive_generation": {"enabled": anticipates, "preemptive_tts": True, "max_speech_duration": 120.0, "max_retries": 20},
             },
             conn_options=SessionConnectOptions(
                 llm_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=config.limits.llm_seconds),
@@ -347,6 +349,9 @@ class Conversation:
     def fell_silent(self, seconds: float) -> None:
         now = time.monotonic()
         self._stages.fell_silent(now - seconds, now)
+
+    def anticipated(self, *, used: bool) -> None:
+        self._on_event(f"anticipated:{'used' if used else 'dropped'}", 1.0)
 
     def heard_pause(self, transcript: Transcript) -> None:
         self._stages.question("transcript", time.monotonic())

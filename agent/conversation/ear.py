@@ -51,7 +51,7 @@ DIGITAL_SILENCE: Final = 4
 
 QUIET: Final = 0.05
 """Of the voice's level; below is a pause."""
-STILL_QUIET: Final = 0.15
+STILL_QUIET: Final = 0.06
 """Breath and reverberation do not end one."""
 LEVEL_DECAY: Final = 0.995
 """A window; the level is halved in 4.4 s."""
@@ -92,6 +92,9 @@ class EarHost(Protocol):
     def heard_pause(self, transcript: Transcript) -> None:
         """The words up to that pause."""
 
+    def anticipated(self, *, used: bool) -> None:
+        """An answer was prepared while the silence was waited out: it is used, or was made for nothing."""
+
     def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
         """`end`: microphone sample at which the user fell silent."""
 
@@ -115,10 +118,12 @@ class Ear(stt.STT[Any]):
         turn_model: TurnModel | None = None,
         language: LanguageChoice = "auto",
         interrupt: Literal["auto", "strict", "off"] = "auto",
+        anticipate: bool = True,
     ) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
         self.language: LanguageChoice = language
         self.interrupt: Literal["auto", "strict", "off"] = interrupt
+        self._anticipate = anticipate
         self._host = host
         self._vad = vad
         self._recognizer = recognizer
@@ -209,6 +214,7 @@ class Ear(stt.STT[Any]):
                 case Resumed():
                     if self._preflighted:
                         self._preflighted = False
+                        self._host.anticipated(used=False)
                         self._send(stt.SpeechEventType.INTERIM_TRANSCRIPT, self._latest.text + " …")
                 case Committed(end=end):
                     self._commit(end)
@@ -291,7 +297,7 @@ class Ear(stt.STT[Any]):
             self._host.heard_pause(transcript)
         decisions = self._turns.transcript(dip.candidate, transcript.text)
         if not decisions and self._turns.phase is Phase.PAUSED and transcript.text and self._announced:
-            if sounds_complete(transcript.text):
+            if self._anticipate and sounds_complete(transcript.text):
                 self._preflighted = True
                 self._send(stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, transcript.text)
             self._host.heard_partial(utterance, transcript, prepared=self._preflighted)
@@ -312,6 +318,9 @@ class Ear(stt.STT[Any]):
         self._vad.reset()
         if not self._means_it(transcript):
             return
+        if self._preflighted:
+            self._preflighted = False
+            self._host.anticipated(used=True)
         self._host.heard_final(utterance, transcript, end)
         self._send(stt.SpeechEventType.FINAL_TRANSCRIPT, transcript.text)
         self._send(stt.SpeechEventType.END_OF_SPEECH)

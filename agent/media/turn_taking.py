@@ -64,7 +64,7 @@ class TurnSettings:
     """Speech that begins an utterance."""
     dip: int = MICROPHONE_RATE * 64 // 1000
     """Silence at which the candidate is transcribed."""
-    certain: int = MICROPHONE_RATE * 320 // 1000
+    certain: int = MICROPHONE_RATE * 448 // 1000
     """Silence that ends a sentence of which text and intonation say that it is complete."""
     silence: int = MICROPHONE_RATE * 500 // 1000
     """Silence that ends a sentence which reads as complete."""

@@ -21,7 +21,7 @@ from livekit.agents.utils import shortuuid
 from agent.aio import Tasks
 from agent.providers.llm.child import SupervisedChild
 from agent.providers.llm.libllama import Ending
-from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit
+from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit, is_enough
 
 logger = logging.getLogger("visavis.providers.llm")
 
@@ -178,7 +178,7 @@ class _LlamaStream(llm.LLMStream):
 
     async def _run(self) -> None:
         identity = shortuuid("local_")
-        usage = None
+        usage, written = None, 0
         async for message in self._process.ask(messages_of(self._chat_ctx), most=ANSWER_TOKENS):
             if "end" in message:
                 read = message["read"] + message["cached"]
@@ -191,6 +191,9 @@ class _LlamaStream(llm.LLMStream):
                 break
             delta = llm.ChoiceDelta(role="assistant", content=message["text"])
             self._event_ch.send_nowait(llm.ChatChunk(id=identity, delta=delta))
+            written += 1
+            if is_enough(written, message["text"]):
+                break
         self._event_ch.send_nowait(llm.ChatChunk(id=identity, usage=usage))
 
 

@@ -8,6 +8,8 @@ from livekit.agents import llm
 
 ANSWER_TOKENS: Final = 160
 """At most; answers are spoken, so they are short."""
+ENOUGH_TOKENS: Final = 90
+"""After so many an answer ends with its sentence: small models do not stop by themselves when they tell a story, and nobody wants to listen to them for minutes."""
 TEMPERATURE: Final = 0.3
 PROMPT_TOKENS: Final = 1_600
 """A processor without a GPU reads some 60 tokens a second: more than this nobody wants to wait for, cached or not."""
@@ -53,3 +55,8 @@ def _shorten(item: llm.ChatItem, limit: int) -> llm.ChatItem:
         return item
     keep = len(text) * limit // estimate(text) // 2
     return item.model_copy(update={"content": [text[:keep] + _CUT + text[-keep:]]})
+
+
+def is_enough(tokens: int, text: str) -> bool:
+    """Whether an answer of so many tokens may end with `text`, what was written last."""
+    return tokens >= ENOUGH_TOKENS and text.rstrip().endswith((".", "!", "?", "。", "！", "？"))

@@ -1,0 +1,94 @@
+"""Whether the local model's answers are worth hearing: in the language of the question, short, no echo of it, nothing that cannot be spoken."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from agent.config import Persona
+from agent.dialogue.language import is_han, script_language
+from agent.dialogue.persona import chat_prefix
+from agent.models.errors import ModelError
+from agent.models.runtimes import RUNTIME
+from agent.models.store import ModelStore
+from agent.protocol.messages import Language
+from agent.providers.llm.child import ProcessFailed
+from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.window import ANSWER_TOKENS, is_enough
+from bench.options import Options, Unmeasured
+from bench.questions import QUESTIONS
+from bench.report import Result, Row
+
+LONGEST: Final[dict[Language, int]] = {"en": 60, "zh": 100}
+"""Words, or characters; twice as many for who wants a story."""
+_STORY: Final = re.compile(r"\bstory\b|故事")
+ECHO: Final = 0.9
+"""How like the question an answer, or its first sentence, may be (0 … 1)."""
+_MARKUP: Final = re.compile(r"\*\*|__|```|^\s*[-*#•]\s|^\s*\d+[.)]\s|\[[^\]]*\]\([^)]*\)|</?\w+>", re.MULTILINE)
+
+
+def problems(question: str, answer: str, language: Language) -> list[str]:
+    """What is wrong with it, in plain words."""
+    found = []
+    if not answer.strip():
+        return ["empty"]
+    if script_language(answer, language) != language:
+        found.append(f"not in {language}")
+    length = sum(map(is_han, answer)) if language == "zh" else len(answer.split())
+    if length > LONGEST[language] * (2 if _STORY.search(question) else 1):
+        found.append(f"{length} words or characters long")
+    if _MARKUP.search(answer):
+        found.append("Markdown")
+    first = re.split(r"[.!?。！？]", answer.strip())[0]
+    if max(_likeness(question, answer), _likeness(question, first)) > ECHO:
+        found.append("an echo of the question")
+    return found
+
+
+def _likeness(one: str, other: str) -> float:
+    def bare(text: str) -> str:
+        return "".join(character for character in text.lower() if character.isalnum())
+
+    return SequenceMatcher(None, bare(one), bare(other)).ratio()
+
+
+async def answer(process: LlamaProcess, question: str, language: Language) -> str:
+    """As a persona without further instructions gives it, the same one every time."""
+    messages = [*chat_prefix(Persona(), language), ("user", question)]
+    said: list[str] = []
+    async for message in process.ask(messages, most=ANSWER_TOKENS, temperature=0):
+        said.append(message.get("text", ""))
+        if is_enough(len(said), said[-1]):
+            break
+    return "".join(said)
+
+
+async def measure(options: Options) -> Result:
+    if RUNTIME is None:
+        raise Unmeasured("there is no build of llama.cpp for this system")
+    store = ModelStore()
+    try:
+        process = LlamaProcess(
+            store.path(RUNTIME.name), store.path("qwen2.5-coder-1.5b-instruct"), os.cpu_count() or 2, store.root / "beginnings"
+        )
+        await process.start()
+    except (ModelError, ProcessFailed) as error:
+        raise Unmeasured(str(error)) from None
+    rows: list[Row] = []
+    raw: dict[str, Any] = {}
+    names: Sequence[tuple[Language, str]] = (("en", "English"), ("zh", "Chinese"))
+    try:
+        for language, name in names:
+            asked = [(question, await answer(process, question, language)) for question in QUESTIONS[language][: options.turns]]
+            wrong = [(question, given, found) for question, given in asked if (found := problems(question, given, language))]
+            rows.append(Row(f"{name}: answers with a problem", float(len(wrong)), "", None, f"of {len(asked)}"))
+            raw[language] = [
+                {"question": question, "answer": given, "problems": problems(question, given, language)} for question, given in asked
+            ]
+    finally:
+        await process.aclose()
+    notes = ["Problems: another language, too long, Markdown, an echo of the question, nothing at all. Not judged: whether it is true."]
+    return Result("answers", "Answers of the local model", rows, notes, raw)

@@ -1,0 +1,129 @@
+"""Whether people are let finish: sentences with a pause of 0.4 s after a comma, and plain ones, spoken to the local ears."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+import numpy as np
+from livekit.agents import tts
+
+from agent.config import Config, ConfigError, Persona
+from agent.conversation.host import ConversationHost
+from agent.conversation.parts import Parts
+from agent.engines import ConfiguredEngines
+from agent.media.block import Pcm
+from agent.media.turn_taking import MICROPHONE_RATE
+from agent.models.errors import ModelError
+from agent.models.terminal import TerminalProgress
+from agent.protocol.messages import ClientHello, Language
+from agent.talk.local import LocalDoor
+from bench.caller import Caller, Exchange, audible
+from bench.instant import InstantLLM, InstantTTS
+from bench.options import Options, Unmeasured
+from bench.questions import QUESTIONS, VOICE, spoken
+from bench.report import Result, Row
+
+PAUSE_SECONDS: Final = 0.4
+PLAIN: Final = 10
+SENTENCES: Final[dict[Language, tuple[tuple[str, str], ...]]] = {
+    "en": (
+        ("When I was a child,", "we used to live near the sea."),
+        ("If it rains tomorrow,", "what should I do with the children?"),
+        ("After the long meeting,", "I would like to take a walk."),
+        ("Because the train was late,", "I missed the beginning of the film."),
+        ("Before you answer,", "please think about it for a moment."),
+        ("As far as I know,", "the shop closes at six o'clock."),
+        ("In the middle of the night,", "somebody knocked on my door."),
+        ("Although he was tired,", "he went on working until midnight."),
+        ("On my way to work,", "I saw a dog with three legs."),
+        ("To be honest,", "I do not like this song very much."),
+    ),
+    "zh": (
+        ("我小的时候，", "我们家住在海边。"),
+        ("如果明天下雨，", "我应该带孩子去哪里玩？"),
+        ("开完会以后，", "我想出去散散步。"),
+        ("因为火车晚点了，", "我没有看到电影的开头。"),
+        ("在你回答之前，", "请先想一想。"),
+        ("据我所知，", "那家商店六点关门。"),
+        ("半夜的时候，", "有人敲我的门。"),
+        ("虽然他很累，", "但是他一直工作到半夜。"),
+        ("上班的路上，", "我看到一只小狗。"),
+        ("说实话，", "我不太喜欢这首歌。"),
+    ),
+}
+
+
+class DeafenedEngines:
+    """The local ears, with an instant model and voice behind them. Implements `parts.Engines`."""
+
+    ready = True
+    capacity = 1
+
+    def __init__(self, engines: ConfiguredEngines) -> None:
+        self._engines = engines
+
+    def missing(self) -> list[str]:
+        return []
+
+    def build(self, persona: Persona) -> Parts:
+        return dataclasses.replace(self._engines.build(persona), llm=InstantLLM(lambda prompt: "All right, number one."), tts=InstantTTS())
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def with_pause(halves: tuple[str, str], voice: tts.TTS[Any]) -> Pcm:
+    """Both halves, with exactly the pause between them."""
+    parts = []
+    for half in halves:
+        sound = await spoken(half, voice)
+        bounds = audible(sound)
+        assert bounds is not None
+        parts.append(sound[bounds[0] : bounds[1]])
+    silence = np.zeros(round(PAUSE_SECONDS * MICROPHONE_RATE), np.int16)
+    return np.concatenate([parts[0], silence, parts[1]])
+
+
+def cut_in(exchange: Exchange) -> bool:
+    """Whether the turn was taken before the speaker had finished."""
+    return bool(exchange.finals) and exchange.finals[0] < exchange.since
+
+
+async def measure(options: Options) -> Result:
+    try:
+        engines = ConfiguredEngines(Config())
+        with TerminalProgress() as progress:
+            await engines.prepare(progress.show)
+    except (ConfigError, ModelError) as error:
+        raise Unmeasured(str(error)) from None
+    host = ConversationHost(Config(), DeafenedEngines(engines))
+    rows: list[Row] = []
+    raw: dict[str, Any] = {}
+    names: dict[Language, str] = {"en": "English", "zh": "Chinese"}
+    try:
+        for language, name in names.items():
+            voice = engines.build(Persona(voice=VOICE)).tts
+            caller = Caller()
+            await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
+            try:
+                paused = [await caller.ask(await with_pause(halves, voice), cut_seconds=0.2) for halves in SENTENCES[language]]
+                plain = [await caller.ask(await spoken(text, voice), cut_seconds=0.2) for text in QUESTIONS[language][:PLAIN]]
+            finally:
+                await caller.aclose()
+            rows += [
+                Row(
+                    f"{name}: cut in at a pause of {PAUSE_SECONDS:g} s",
+                    float(sum(map(cut_in, paused))),
+                    "",
+                    0.0,
+                    f"{len(paused)} sentences",
+                ),
+                Row(f"{name}: cut in on a plain sentence", float(sum(map(cut_in, plain))), "", 0.0, f"{len(plain)} sentences"),
+            ]
+            raw[language] = [exchange.understood for exchange in (*paused, *plain)]
+    finally:
+        await host.aclose()
+        await engines.aclose()
+    notes = ["Spoken by the local voices, in real time, to the local recognisers and turn model; model and voice that answer are instant."]
+    return Result("pauses", "Letting people finish", rows, notes, raw)
