@@ -8,7 +8,9 @@ from typing import Any, Final, get_args
 from agent.config import Config, ConfigError, Persona
 from agent.conversation.host import ConversationHost
 from agent.engines import ConfiguredEngines
+from agent.models import measured as measured_file
 from agent.models.errors import ModelError
+from agent.models.store import ModelStore
 from agent.models.terminal import TerminalProgress
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.door import DoorError
@@ -131,4 +133,7 @@ async def measure(options: Options) -> Result:
         f"Answers are interrupted {CUT_SECONDS:g} s after their first sound.",
         "Plain: livekit-agents 1.8.9 with the same models as their own libraries run them, 0.5 s of silence, a sentence at a time; in process as well.",
     ]
+    if (here := measured_file.read(ModelStore().root)) is not None:
+        used = f"{here.used.quantisation} on {here.used.library}" if here.used is not None else "none"
+        notes.append(f"Processor features: {' '.join(here.features)}; language model as chosen on this machine: {used}.")
     return Result("latency", "Answers of the embedded default", table, notes, raw)

@@ -9,7 +9,7 @@ import pytest
 
 from agent.protocol.frames import Frame, Kind, decode_frame
 from agent.protocol.messages import RATE
-from bench import door, latency, rooms, sessions, start
+from bench import door, latency, pauses, rooms, sessions, start
 from bench.caller import Caller, Exchange, audible
 from bench.echo import said_back
 from bench.instant import tone
@@ -69,7 +69,7 @@ def test_sessions_are_compared_late_with_early() -> None:
 
 
 def test_starts_are_medians() -> None:
-    runs = [(1.0, 9.0, Cost(5, 10**9)), (2.0, 16.0, Cost(6, 2 * 10**9)), (1.5, 10.0, Cost(7, 10**9))]
+    runs = [start.Start(1.0, 9.0, Cost(5, 10**9)), start.Start(2.0, 16.0, Cost(6, 2 * 10**9)), start.Start(1.5, 10.0, Cost(7, 10**9))]
     table = start.rows(runs)
     assert value(table, "until the page") == 1.5
     assert [row.met for row in table if row.goal is not None] == [True]
@@ -152,3 +152,9 @@ async def test_a_caller_tells_when_nothing_comes_back() -> None:
         await caller.aclose()
     assert exchange.latency_ms is None
     assert "no sound" in exchange.problem
+
+
+def test_a_turn_that_is_taken_before_its_end_is_a_cut_in() -> None:
+    assert pauses.cut_in(Exchange(since=10.0, finals=[9.5, 10.6]))
+    assert not pauses.cut_in(Exchange(since=10.0, finals=[10.6]))
+    assert not pauses.cut_in(Exchange(since=10.0))
