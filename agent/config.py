@@ -130,7 +130,7 @@ class Limits(Section):
         default="auto", description="conversations at once in one process; auto: as many as this machine was measured to carry"
     )
     queue_seconds: float = Field(
-        default=0, ge=0, le=600, description="how long a client waits for a free place when all are taken; 0: it is told at once"
+        default=8, ge=0, le=600, description="how long a client waits for a free place when all are taken; 0: it is told at once"
     )
     session_minutes: float = Field(default=0, ge=0, description="0: no limit")
     hello_seconds: float = Field(default=10, gt=0)

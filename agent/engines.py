@@ -56,6 +56,8 @@ logger = logging.getLogger("visavis.engines")
 Engine = TypeVar("Engine")
 
 CHINESE_VOICE_THREADS: Final = 2
+ALWAYS: Final = 2
+"""Conversations that are held on every machine: side by side they degrade evenly."""
 LIGHT_CAPACITY: Final = 8
 """Conversations of a process whose engines are elsewhere, or faster than anybody talks."""
 BOTH: Final[tuple[Language, ...]] = ("en", "zh")
@@ -294,7 +296,9 @@ class ConfiguredEngines:
     @property
     def capacity(self) -> int:
         """Conversations at once that this machine was measured to carry; where nothing heavy runs on it, what a process should hold."""
-        return LIGHT_CAPACITY if self._measured is None else min(LIGHT_CAPACITY, self._measured.conversations(self.languages))
+        if self._measured is None or ("llm", "local.qwen") not in self._local:
+            return LIGHT_CAPACITY
+        return min(LIGHT_CAPACITY, max(ALWAYS, self._measured.conversations(self.languages)))
 
     async def _measure_once(self) -> None:
         """On the first start; `visavis models bench` measures more."""
@@ -309,17 +313,16 @@ class ConfiguredEngines:
 
         Raises `ModelError`.
         """
-        report("the recognisers")
-        hearing = await measure.hearing(_need(self._speech), self._voices) if self._speech is not None else {}
-        report("the voices")
-        speaking = await measure.speaking(self._voices)
+        report("the recognisers and voices")
+        times = measure.THOROUGHLY if full else measure.BRIEFLY
+        hearing, speaking = await measure.hearing_and_speaking(self._speech, self._voices, times)
         variants: list[Variant] = []
         if self._model is not None and full:
             await self._model.aclose()
             variants = await measure.variants(self._store, _threads(), report=report)
         elif self._model is not None:
             report("the language model")
-            variants = [await measure.speed(self._model, PUBLISHED, _threads())]
+            variants = [await measure.speed(self._model, PUBLISHED, _threads(), times)]
         measured = self._measured = measure.record(hearing, self._voices, speaking, variants)
         await asyncio.to_thread(measured_file.write, self._store.root, measured)
         if full:

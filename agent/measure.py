@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import soxr
@@ -32,70 +32,87 @@ SENTENCES: Final[Mapping[Language, str]] = {
     "en": "The weather is very nice today, so we go for a walk.",
     "zh": "今天天气很好，我们出去走走吧。",
 }
-WRITTEN: Final = 10
-TIMES: Final = 4
+QUESTION: Final = "count slowly from one to a hundred"
+WRITTEN: Final = 7
+BRIEFLY, THOROUGHLY = 2, 5
+"""Times that each figure is taken."""
+
+T = TypeVar("T")
 
 Report = Callable[[str], None]
 
 
-async def hearing(engines: SpeechEngines, voices: Mapping[Language, VoiceLane]) -> dict[str, float]:
-    """Seconds to transcribe two seconds of speech, by language: of those that there is a voice for."""
-    took: dict[str, float] = {}
+async def hearing_and_speaking(
+    engines: SpeechEngines | None, voices: Mapping[Language, VoiceLane], times: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds to transcribe two seconds of speech, and to make one second of it, by language: of those that there is a voice for."""
+    hears: dict[str, float] = {}
+    speaks: dict[str, float] = {}
     for language, voice in voices.items():
-        speech = await voice.speak(SENTENCES[language], key="measure")
-        pcm = soxr.resample(speech.pcm.astype(np.float32) / 32_768, speech.sample_rate, SAMPLE_RATE)[: 2 * SAMPLE_RATE]
-        took[language] = await _best(partial(_hear, engines, pcm, language))
-    return took
+        speech, seconds = await _best(partial(voice.speak, SENTENCES[language], key="measure"), times)
+        speaks[language] = seconds / speech.seconds
+        if engines is not None:
+            pcm = soxr.resample(speech.pcm.astype(np.float32) / 32_768, speech.sample_rate, SAMPLE_RATE)[: 2 * SAMPLE_RATE]
+            _, hears[language] = await _best(partial(_hear, engines, pcm, language), times)
+    return hears, speaks
 
 
 async def _hear(engines: SpeechEngines, pcm: Sound, language: Language) -> None:
     await engines.recognize(lambda: pcm, language, key="measure", memory=LanguageMemory())
 
 
-async def speaking(voices: Mapping[Language, VoiceLane]) -> dict[str, float]:
-    """Seconds to make one second of speech, by language."""
-    took: dict[str, float] = {}
-    for language, voice in voices.items():
-        speech = await voice.speak(SENTENCES[language], key="measure")
-        seconds = await _best(partial(voice.speak, SENTENCES[language], key="measure"))
-        took[language] = seconds / speech.seconds
-    return took
-
-
-async def _best(work: Callable[[], Awaitable[object]]) -> float:
-    """The shortest of several times: other programs can only lengthen it."""
-    times = []
-    for _ in range(TIMES):
+async def _best(work: Callable[[], Awaitable[T]], times: int) -> tuple[T, float]:
+    """What it gives, and the shortest of several times: other programs can only lengthen it."""
+    best = float("inf")
+    for _ in range(times):
         started = time.perf_counter()
-        await work()
-        times.append(time.perf_counter() - started)
-    return min(times)
+        given = await work()
+        best = min(best, time.perf_counter() - started)
+    return given, best
 
 
-async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int) -> Variant:
+async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int, times: int) -> Variant:
     """How fast a running model reads and writes. Raises what asking raises."""
     read, write = [], []
-    for number in range(TIMES):
-        question = f"{number} {time.time_ns()}: " + "count slowly from one to a hundred in words, " * 4
+    for _ in range(times):
+        question = f"{time.time_ns()}: {QUESTION}"
         started = time.perf_counter()
-        arrivals = await (_stream(process, question) if isinstance(process, LlamaProcess) else _stream_plain(process, question))
-        tokens = 50 if number else 60  # of the question; the first one comes with the template's own words, too
+        arrivals, tokens = await (_stream(process, question) if isinstance(process, LlamaProcess) else _stream_plain(process, question))
         read.append((arrivals[0] - started) * 1000 / tokens)
         write.append((arrivals[-1] - arrivals[0]) * 1000 / max(1, len(arrivals) - 1))
     library = TUNED if isinstance(process, LlamaProcess) else PLAIN
     return Variant(library=library, quantisation=quantisation, threads=threads, read_ms=min(read), write_ms=min(write))
 
 
-async def _stream(process: LlamaProcess, question: str) -> list[float]:
-    return [time.perf_counter() async for message in process.ask([("user", question)], most=WRITTEN, temperature=0) if "text" in message]
+async def _stream(process: LlamaProcess, question: str) -> tuple[list[float], int]:
+    """When each piece of the answer came, and how many tokens of the question had to be read."""
+    arrivals, tokens = [], 1
+    async for message in process.ask([("user", question)], most=WRITTEN, temperature=0):
+        if "text" in message:
+            arrivals.append(time.perf_counter())
+        else:
+            tokens = max(1, message["read"])
+    return arrivals, tokens
 
 
-async def _stream_plain(process: LanguageModelProcess, question: str) -> list[float]:
+async def _stream_plain(process: LanguageModelProcess, question: str) -> tuple[list[float], int]:
     assert process.client is not None
     stream = await process.client.chat.completions.create(
-        model="local", messages=[{"role": "user", "content": question}], max_tokens=WRITTEN, temperature=0, stream=True
+        model="local",
+        messages=[{"role": "user", "content": question}],
+        max_tokens=WRITTEN,
+        temperature=0,
+        stream=True,
+        stream_options={"include_usage": True},
     )
-    return [time.perf_counter() async for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
+    arrivals, tokens = [], 1
+    async for chunk in stream:
+        if chunk.choices and chunk.choices[0].delta.content:
+            arrivals.append(time.perf_counter())
+        if chunk.usage is not None:
+            details = chunk.usage.prompt_tokens_details
+            tokens = max(1, chunk.usage.prompt_tokens - ((details.cached_tokens or 0) if details is not None else 0))
+    return arrivals, tokens
 
 
 async def variants(store: ModelStore, threads: int, *, report: Report) -> list[Variant]:
@@ -117,7 +134,7 @@ async def variants(store: ModelStore, threads: int, *, report: Report) -> list[V
 async def _measured(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int) -> list[Variant]:
     try:
         await process.start()
-        return [await speed(process, quantisation, threads)]
+        return [await speed(process, quantisation, threads, THOROUGHLY)]
     except ProcessFailed:
         return []
     finally:

@@ -78,6 +78,7 @@ class ConversationHost:
         self._places: set[Place] = set()
         self._waiting: deque[asyncio.Future[Place]] = deque()
         self._conversations: dict[str, Conversation] = {}
+        self._deserted: list[Callable[[], None]] = []
         self._busy_sounds: dict[Language, Pcm] = {}
         self._closed = False
 
@@ -104,9 +105,20 @@ class ConversationHost:
         """Take a place before any work is done for a client. Raises `NotReady` or `Busy`."""
         if not self.ready:
             raise NotReady(self.missing())
+        if len(self._places) >= self.capacity and self._deserted:
+            self._deserted.pop(0)()
         if len(self._places) >= self.capacity:
             raise Busy(self.capacity)
         return self._take()
+
+    def deserted(self, give_up: Callable[[], None]) -> None:
+        """A place is kept for somebody who was cut off. When another needs it, `give_up` is called, once, unless `rejoined` was before."""
+        self._deserted.append(give_up)
+
+    def rejoined(self, give_up: Callable[[], None]) -> None:
+        """The place is in use again, or is free."""
+        if give_up in self._deserted:
+            self._deserted.remove(give_up)
 
     async def admit(self) -> Place:
         """`reserve`, but when all places are taken wait for one, first come, first served, for `limits.queue_seconds`. Raises `NotReady` or `Busy`."""

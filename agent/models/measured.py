@@ -19,9 +19,10 @@ VERSION: Final = 1
 FASTER: Final = 0.85
 """What a requantised model's time may be of the published one's: for less gain its answers are not risked."""
 
-LISTENING_SHARE: Final = 0.4
-SPEAKING_SHARE: Final = 0.4
-"""Of a conversation, the parts in which the user and the digital human speak; the rest is silence."""
+LISTENING_SHARE: Final = 0.2
+SPEAKING_SHARE: Final = 0.2
+"""Of the time that people are connected, the parts in which they and the digital human speak; they also think, read, and do other things. Where all speak all
+the time, `limits.sessions` should be half of what this gives."""
 PARTIAL_SECONDS: Final = 0.45
 """Between two partial transcripts."""
 TOKENS_PER_SECOND: Final = 3.4

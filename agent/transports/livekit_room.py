@@ -58,6 +58,10 @@ class Host(Protocol):
 
     async def admit(self) -> Place: ...
 
+    def deserted(self, give_up: Callable[[], None]) -> None: ...
+
+    def rejoined(self, give_up: Callable[[], None]) -> None: ...
+
     async def say_busy(self, language: LanguageChoice) -> npt.NDArray[np.int16]:
         """The sound (48 kHz) of the words that all places are taken; empty when they cannot be said."""
 
@@ -386,6 +390,7 @@ class Attendance:
     def _unlink(self) -> None:
         if self._grace is not None:
             self._grace.cancel()
+            self._host.rejoined(self._gone)
         self._linked = self._line = self._guest = self._hello = self._grace = None
         self._early.clear()
 
@@ -458,6 +463,7 @@ class Attendance:
         if participant.identity == self._linked and self._grace is not None:
             self._grace.cancel()
             self._grace = None
+            self._host.rejoined(self._gone)
             logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
             if self._guest is not None:  # the client's own hello may come before livekit-server has told us who sends it, and is lost then
                 self._guarded(self._guest.receive, Envelope(ClientHello()))
@@ -466,6 +472,7 @@ class Attendance:
     def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._linked and self._grace is None:
             self._grace = asyncio.get_running_loop().call_later(self._grace_seconds, self._gone)
+            self._host.deserted(self._gone)
         self._news.set()
 
     def _participant_changed(self, *_: object) -> None:

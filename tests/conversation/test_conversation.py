@@ -404,6 +404,20 @@ async def test_a_wait_ends_and_a_place_that_comes_too_late_is_not_lost(engines: 
     (await host.admit()).release()
 
 
+async def test_a_place_that_is_kept_for_who_was_cut_off_goes_to_who_needs_it(engines: InstantEngines) -> None:
+    host = await waiting_host(engines, 60)
+    place = await host.admit()
+    host.deserted(place.release)
+    host.rejoined(place.release)
+    waiting = asyncio.create_task(host.admit())
+    await asyncio.sleep(0)
+    assert not waiting.done(), "it is in use again"
+    waiting.cancel()
+    host.deserted(place.release)
+    (await host.admit()).release()
+    assert host.count == 0
+
+
 async def test_that_all_places_are_taken_is_said_in_both_languages(host: ConversationHost) -> None:
     english, chinese = await host.say_busy("auto"), await host.say_busy("zh")
     assert np.abs(english).max() > 0

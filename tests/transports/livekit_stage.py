@@ -117,6 +117,7 @@ class RecordingHost:
     def __init__(self, capacity: int = 8, *, queue: bool = False) -> None:
         self.capacity = capacity
         self._queue = queue
+        self.given_up: Callable[[], None] | None = None
         self.guests: list[RecordingGuest] = []
         self._places: set[Place] = set()
 
@@ -135,6 +136,12 @@ class RecordingHost:
         if self._queue:
             await until(lambda: self.count < self.capacity, 60, "a free place")
         return self.reserve()
+
+    def deserted(self, give_up: Callable[[], None]) -> None:
+        self.given_up = give_up
+
+    def rejoined(self, give_up: Callable[[], None]) -> None:
+        self.given_up = None
 
     async def say_busy(self, language: LanguageChoice) -> npt.NDArray[np.int16]:
         return np.full(48_000, 3_000, np.int16)
@@ -157,7 +164,7 @@ class Stage:
     def __init__(self, server: Any, capacity: int = 8, grace_seconds: float = 10.0, limits: Limits | None = None) -> None:
         self.server = server
         self.agent_name = f"agent-{secrets.token_hex(4)}"
-        self.config = Config(agent_name=self.agent_name, personas=PERSONAS, limits=limits or Limits(sessions=capacity))
+        self.config = Config(agent_name=self.agent_name, personas=PERSONAS, limits=limits or Limits(sessions=capacity, queue_seconds=0))
         self.host = RecordingHost(capacity, queue=self.config.limits.queue_seconds > 0)
         self.attendants = Attendants(self.host, self.config, grace_seconds=grace_seconds)
         self.registration = Registration(server.url, server.keys.api_key, server.keys.api_secret, self.agent_name, self.attendants)

@@ -257,6 +257,16 @@ async def test_a_reload_within_the_grace_goes_on(livekit_server: Any) -> None:
             assert len(stage.host.guests) == 1
 
 
+async def test_a_place_in_its_grace_is_given_up_when_another_needs_it(stage: Stage) -> None:
+    async with Person(stage, "ann", room_name()) as ann:
+        await ann.join()
+        await stage.guest()
+    await until(lambda: stage.host.given_up is not None, what="the place being offered")
+    assert stage.host.given_up is not None
+    stage.host.given_up()
+    await until(lambda: stage.host.count == 0, 5, "the place being free")
+
+
 async def test_after_the_grace_the_place_is_free_and_the_next_one_is_welcome(livekit_server: Any) -> None:
     async with staged(livekit_server, grace_seconds=0.3) as stage:
         room = room_name()
