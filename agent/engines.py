@@ -304,7 +304,10 @@ class ConfiguredEngines:
         """On the first start; `visavis models bench` measures more."""
         if self._measured is None and {kind for kind, _ in self._local} >= {"stt", "llm", "tts"}:
             self._missing = ("this machine is being measured, once",)
-            await self.measure()
+            try:
+                await self.measure()
+            except Exception as error:  # whatever it is: a machine that was not measured can still hold conversations
+                logger.warning("this machine could not be measured: %s", error)
         if self._measured is not None:
             logger.info("measured on this machine: %d conversations at once", self.capacity)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
+import openai
 import soxr
+from livekit.agents import APIError
 
 from agent.models.errors import ModelError
 from agent.models.measured import Measured, Variant, choose, cores, features, processor
@@ -25,6 +28,8 @@ from agent.providers.llm.llama import LlamaProcess
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.requantise import KINDS, PUBLISHED, derived
 from agent.providers.tts.voices import VoiceLane
+
+logger = logging.getLogger("visavis.measure")
 
 MODEL: Final = "qwen2.5-coder-1.5b-instruct"
 TUNED, PLAIN = "llama.cpp for this processor", "xllamacpp"
@@ -72,14 +77,16 @@ async def _best(work: Callable[[], Awaitable[T]], times: int) -> tuple[T, float]
 
 
 async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int, times: int) -> Variant:
-    """How fast a running model reads and writes. Raises what asking raises."""
+    """How fast a running model reads and writes. Raises `ModelError`, and what asking raises."""
     read, write = [], []
     for _ in range(times):
         question = f"{time.time_ns()}: {QUESTION}"
         started = time.perf_counter()
         arrivals, tokens = await (_stream(process, question) if isinstance(process, LlamaProcess) else _stream_plain(process, question))
+        if len(arrivals) < 2:
+            raise ModelError("the language model wrote too little to be measured")
         read.append((arrivals[0] - started) * 1000 / tokens)
-        write.append((arrivals[-1] - arrivals[0]) * 1000 / max(1, len(arrivals) - 1))
+        write.append((arrivals[-1] - arrivals[0]) * 1000 / (len(arrivals) - 1))
     library = TUNED if isinstance(process, LlamaProcess) else PLAIN
     return Variant(library=library, quantisation=quantisation, threads=threads, read_ms=min(read), write_ms=min(write))
 
@@ -122,7 +129,13 @@ async def variants(store: ModelStore, threads: int, *, report: Report) -> list[V
         libraries = store.path(RUNTIME.name)
         for quantisation in (PUBLISHED, *KINDS):
             report(f"the language model as {quantisation}")
-            path = store.path(MODEL) if quantisation == PUBLISHED else await store.derive_async(derived(MODEL, quantisation))
+            try:
+                path = store.path(MODEL) if quantisation == PUBLISHED else await store.derive_async(derived(MODEL, quantisation))
+            except ModelError as error:  # of the other variants, what cannot be made cannot be chosen
+                if quantisation == PUBLISHED:
+                    raise
+                logger.warning("%s", error)
+                continue
             found += await _measured(LlamaProcess(libraries, path, threads, store.root / "beginnings"), quantisation, threads)
     report("the language model on the plain library")
     found += await _measured(LanguageModelProcess(store.path(MODEL), threads), PUBLISHED, threads)
@@ -135,7 +148,8 @@ async def _measured(process: LlamaProcess | LanguageModelProcess, quantisation: 
     try:
         await process.start()
         return [await speed(process, quantisation, threads, THOROUGHLY)]
-    except ProcessFailed:
+    except (ProcessFailed, ModelError, APIError, openai.OpenAIError) as error:
+        logger.warning("%s was not measured: %s", quantisation, error)
         return []
     finally:
         await process.aclose()

@@ -58,12 +58,12 @@ def _likeness(one: str, other: str) -> float:
 async def answer(process: LlamaProcess, question: str, language: Language) -> str:
     """As a persona without further instructions gives it, the same one every time."""
     messages = [*chat_prefix(Persona(), language), ("user", question)]
-    said: list[str] = []
+    said, tokens = "", 0
     async for message in process.ask(messages, most=ANSWER_TOKENS, temperature=0):
-        said.append(message.get("text", ""))
-        if is_enough(len(said), said[-1]):
+        said, tokens = said + message.get("text", ""), tokens + 1
+        if is_enough(tokens, said):
             break
-    return "".join(said)
+    return said
 
 
 async def measure(options: Options) -> Result:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any, Final, get_args
 
-from agent.config import Config, ConfigError, Persona
+from agent.config import Config, Persona
 from agent.conversation.host import ConversationHost
 from agent.engines import ConfiguredEngines
 from agent.models import measured as measured_file
-from agent.models.errors import ModelError
 from agent.models.store import ModelStore
-from agent.models.terminal import TerminalProgress
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.door import DoorError
 from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange
+from bench.local_engines import local_engines
 from bench.options import Options, Unmeasured
 from bench.processes import program
 from bench.questions import QUESTIONS, VOICE, spoken
@@ -105,25 +104,20 @@ def comparison(language: Language, ours: list[Exchange], others: list[Exchange])
 
 
 async def measure(options: Options) -> Result:
-    try:
-        engines = ConfiguredEngines(Config())
-        with TerminalProgress() as progress:
-            await engines.prepare(progress.show)
-    except (ConfigError, ModelError) as error:
-        raise Unmeasured(str(error)) from None
-    host = ConversationHost(Config(), engines)
-    table: list[Row] = []
-    raw: dict[str, Any] = {}
-    measured: dict[Language, list[Exchange]] = {}
-    languages: tuple[Language, ...] = get_args(Language)
-    try:
-        for language in languages:
-            exchanges = await call(host, engines, language, options.turns)
-            measured[language] = exchanges
-            table += rows(language, exchanges)
-            raw[language] = [shown(exchange) for exchange in exchanges]
-    finally:
-        await host.aclose()
+    async with local_engines() as engines:
+        host = ConversationHost(Config(), engines)
+        table: list[Row] = []
+        raw: dict[str, Any] = {}
+        measured: dict[Language, list[Exchange]] = {}
+        languages: tuple[Language, ...] = get_args(Language)
+        try:
+            for language in languages:
+                exchanges = await call(host, engines, language, options.turns)
+                measured[language] = exchanges
+                table += rows(language, exchanges)
+                raw[language] = [shown(exchange) for exchange in exchanges]
+        finally:
+            await host.aclose()
     for language in languages:
         others = await plain(language, options.turns)
         table += comparison(language, measured[language], others)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from agent.config import Config, ConfigError, Limits, Persona
+from agent.config import Config, Limits, Persona
 from agent.conversation.host import Busy, ConversationHost
 from agent.engines import ConfiguredEngines
-from agent.models.errors import ModelError
-from agent.models.terminal import TerminalProgress
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange
 from bench.latency import CUT_SECONDS, NAMES, seconds_of
-from bench.options import Options, Unmeasured
+from bench.local_engines import local_engines
+from bench.options import Options
 from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row, median, p90
 
@@ -38,34 +37,31 @@ async def talk(
 
 
 async def measure(options: Options) -> Result:
-    try:
-        engines = ConfiguredEngines(Config())
-        with TerminalProgress() as progress:
-            await engines.prepare(progress.show)
-    except (ConfigError, ModelError) as error:
-        raise Unmeasured(str(error)) from None
-    host = ConversationHost(Config(limits=Limits(sessions=2)), engines)
-    rows = [Row("conversations at once that this machine was measured to carry", float(engines.capacity), "")]
-    raw: dict[str, Any] = {}
-    turns = min(TURNS, options.turns)
-    try:
-        for language, name in NAMES.items():
-            for count in (1, 2):
-                callers = [Caller() for _ in range(count)]
-                try:
-                    asked = await talk(host, engines, language, callers, turns)
-                    if count == 2:
-                        rows.append(Row(f"{name}: a third is refused", float(_refused(host)), "", None, "1: yes"))
-                finally:
-                    for caller in callers:
-                        await caller.aclose()
-                for number, exchanges in enumerate(asked, 1):
-                    who = "alone" if count == 1 else f"conversation {number} of two"
-                    seconds = seconds_of(exchanges)
-                    rows.append(Row(f"{name}, {who}: median", median(seconds), "s", None, f"p90 {p90(seconds):.2f} s" if seconds else ""))
-                    raw[f"{language} {who}"] = seconds
-    finally:
-        await host.aclose()
+    async with local_engines() as engines:
+        host = ConversationHost(Config(limits=Limits(sessions=2)), engines)
+        rows = [Row("conversations at once that this machine was measured to carry", float(engines.capacity), "")]
+        raw: dict[str, Any] = {}
+        turns = min(TURNS, options.turns)
+        try:
+            for language, name in NAMES.items():
+                for count in (1, 2):
+                    callers = [Caller() for _ in range(count)]
+                    try:
+                        asked = await talk(host, engines, language, callers, turns)
+                        if count == 2:
+                            rows.append(Row(f"{name}: a third is refused", float(_refused(host)), "", None, "1: yes"))
+                    finally:
+                        for caller in callers:
+                            await caller.aclose()
+                    for number, exchanges in enumerate(asked, 1):
+                        who = "alone" if count == 1 else f"conversation {number} of two"
+                        seconds = seconds_of(exchanges)
+                        rows.append(
+                            Row(f"{name}, {who}: median", median(seconds), "s", None, f"p90 {p90(seconds):.2f} s" if seconds else "")
+                        )
+                        raw[f"{language} {who}"] = seconds
+        finally:
+            await host.aclose()
     notes = [
         f"{turns} questions each, spoken at the same moment in both; everything in one process, local models. Answers are interrupted after {CUT_SECONDS:g} s."
     ]

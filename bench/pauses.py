@@ -8,19 +8,18 @@ from typing import Any, Final
 import numpy as np
 from livekit.agents import tts
 
-from agent.config import Config, ConfigError, Persona
+from agent.config import Config, Persona
 from agent.conversation.host import ConversationHost
 from agent.conversation.parts import Parts
 from agent.engines import ConfiguredEngines
 from agent.media.block import Pcm
 from agent.media.turn_taking import MICROPHONE_RATE
-from agent.models.errors import ModelError
-from agent.models.terminal import TerminalProgress
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange, audible
 from bench.instant import InstantLLM, InstantTTS
-from bench.options import Options, Unmeasured
+from bench.local_engines import local_engines
+from bench.options import Options
 from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row
 
@@ -91,39 +90,33 @@ def cut_in(exchange: Exchange) -> bool:
 
 
 async def measure(options: Options) -> Result:
-    try:
-        engines = ConfiguredEngines(Config())
-        with TerminalProgress() as progress:
-            await engines.prepare(progress.show)
-    except (ConfigError, ModelError) as error:
-        raise Unmeasured(str(error)) from None
-    host = ConversationHost(Config(), DeafenedEngines(engines))
-    rows: list[Row] = []
-    raw: dict[str, Any] = {}
-    names: dict[Language, str] = {"en": "English", "zh": "Chinese"}
-    try:
-        for language, name in names.items():
-            voice = engines.build(Persona(voice=VOICE)).tts
-            caller = Caller()
-            await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
-            try:
-                paused = [await caller.ask(await with_pause(halves, voice), cut_seconds=0.2) for halves in SENTENCES[language]]
-                plain = [await caller.ask(await spoken(text, voice), cut_seconds=0.2) for text in QUESTIONS[language][:PLAIN]]
-            finally:
-                await caller.aclose()
-            rows += [
-                Row(
-                    f"{name}: cut in at a pause of {PAUSE_SECONDS:g} s",
-                    float(sum(map(cut_in, paused))),
-                    "",
-                    0.0,
-                    f"{len(paused)} sentences",
-                ),
-                Row(f"{name}: cut in on a plain sentence", float(sum(map(cut_in, plain))), "", 0.0, f"{len(plain)} sentences"),
-            ]
-            raw[language] = [exchange.understood for exchange in (*paused, *plain)]
-    finally:
-        await host.aclose()
-        await engines.aclose()
+    async with local_engines() as engines:
+        host = ConversationHost(Config(), DeafenedEngines(engines))
+        rows: list[Row] = []
+        raw: dict[str, Any] = {}
+        names: dict[Language, str] = {"en": "English", "zh": "Chinese"}
+        try:
+            for language, name in names.items():
+                voice = engines.build(Persona(voice=VOICE)).tts
+                caller = Caller()
+                await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
+                try:
+                    paused = [await caller.ask(await with_pause(halves, voice), cut_seconds=0.2) for halves in SENTENCES[language]]
+                    plain = [await caller.ask(await spoken(text, voice), cut_seconds=0.2) for text in QUESTIONS[language][:PLAIN]]
+                finally:
+                    await caller.aclose()
+                rows += [
+                    Row(
+                        f"{name}: cut in at a pause of {PAUSE_SECONDS:g} s",
+                        float(sum(map(cut_in, paused))),
+                        "",
+                        0.0,
+                        f"{len(paused)} sentences",
+                    ),
+                    Row(f"{name}: cut in on a plain sentence", float(sum(map(cut_in, plain))), "", 0.0, f"{len(plain)} sentences"),
+                ]
+                raw[language] = [exchange.understood for exchange in (*paused, *plain)]
+        finally:
+            await host.aclose()
     notes = ["Spoken by the local voices, in real time, to the local recognisers and turn model; model and voice that answer are instant."]
     return Result("pauses", "Letting people finish", rows, notes, raw)

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from agent import engines as engines_module
+from agent import measure
 from agent.config import Config, ConfigError
-from agent.engines import ConfiguredEngines
+from agent.engines import LIGHT_CAPACITY, ConfiguredEngines
+from agent.models.errors import ModelError
+from agent.models.measured import Variant
 from agent.models.store import ModelStore
+from agent.providers.llm.requantise import PUBLISHED
 
 
 def configured(models: str, llm: Any = None, store: ModelStore | None = None) -> ConfiguredEngines:
@@ -68,3 +72,30 @@ def test_a_bad_list_is_told_at_the_start(llm: Any, says: str) -> None:
 def test_a_set_that_does_not_exist() -> None:
     with pytest.raises(ConfigError, match="expected auto, lite or full"):
         configured("huge")
+
+
+async def test_a_machine_that_cannot_be_measured_holds_conversations_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise OSError("the disk is read-only")
+
+    engines = configured("full", store=ModelStore(tmp_path))
+    monkeypatch.setattr(engines, "measure", fails)
+    await engines._measure_once()
+    assert "the disk is read-only" in caplog.text
+    assert engines.capacity == LIGHT_CAPACITY
+
+
+async def test_a_variant_that_cannot_be_made_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def measured(process: Any, quantisation: str, threads: int) -> list[Variant]:
+        return [Variant(library=type(process).__name__, quantisation=quantisation, threads=threads, read_ms=20, write_ms=80)]
+
+    async def no_room(self: ModelStore, derived: Any) -> Path:
+        raise ModelError("no room on the disk")
+
+    monkeypatch.setattr(measure, "_measured", measured)
+    monkeypatch.setattr(ModelStore, "derive_async", no_room)
+    monkeypatch.setattr(ModelStore, "path", lambda self, name: Path(name))
+    found = await measure.variants(ModelStore(), 2, report=lambda step: None)
+    assert {variant.quantisation for variant in found} == {PUBLISHED}

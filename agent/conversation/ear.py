@@ -51,8 +51,6 @@ DIGITAL_SILENCE: Final = 4
 
 QUIET: Final = 0.05
 """Of the voice's level; below is a pause."""
-STILL_QUIET: Final = 0.06
-"""Breath and reverberation do not end one."""
 LEVEL_DECAY: Final = 0.995
 """A window; the level is halved in 4.4 s."""
 
@@ -186,7 +184,7 @@ class Ear(stt.STT[Any]):
             self._level = loudness
             return False
         self._level = max(loudness, self._level * LEVEL_DECAY)
-        return loudness < (STILL_QUIET if self._turns.phase is Phase.PAUSED else QUIET) * self._level
+        return loudness < QUIET * self._level
 
     def _trim(self, start: int) -> None:
         """Forget the sound before microphone sample `start`."""
@@ -212,9 +210,7 @@ class Ear(stt.STT[Any]):
                     if self._turn_model is not None:
                         self._tasks.start(self._ask_turn_model(self._turn_model, decision), "turn-model")
                 case Resumed():
-                    if self._preflighted:
-                        self._preflighted = False
-                        self._host.anticipated(used=False)
+                    if self._settle_anticipation(used=False):
                         self._send(stt.SpeechEventType.INTERIM_TRANSCRIPT, self._latest.text + " …")
                 case Committed(end=end):
                     self._commit(end)
@@ -318,15 +314,21 @@ class Ear(stt.STT[Any]):
         self._vad.reset()
         if not self._means_it(transcript):
             return
-        if self._preflighted:
-            self._preflighted = False
-            self._host.anticipated(used=True)
+        self._settle_anticipation(used=True)
         self._host.heard_final(utterance, transcript, end)
         self._send(stt.SpeechEventType.FINAL_TRANSCRIPT, transcript.text)
         self._send(stt.SpeechEventType.END_OF_SPEECH)
 
+    def _settle_anticipation(self, *, used: bool) -> bool:
+        """Report what became of the answer that was being prepared, if there was one."""
+        was, self._preflighted = self._preflighted, False
+        if was:
+            self._host.anticipated(used=used)
+        return was
+
     def _discard(self) -> None:
         self._stop_partial()
+        self._settle_anticipation(used=False)
         if self._announced:
             self._send(stt.SpeechEventType.END_OF_SPEECH)
         self._announced = False

@@ -21,7 +21,7 @@ MOST_BYTES: Final = 1_000_000
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 
 
-def _as_list(value: object) -> object:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -51,7 +51,7 @@ class _Written(BaseModel):
         if missing := [name for name in ("q", "a") if name not in value]:
             raise ValueError(f"{missing[0]} is missing")
         questions: dict[str, list[object]] = {}
-        for question in _as_list(value["q"]):  # type: ignore[attr-defined]
+        for question in _as_list(value["q"]):
             language = script_language(question, "en") if isinstance(question, str) else "en"
             questions.setdefault(language, []).append(question)
         return {**rest, "questions": questions, "answers": dict.fromkeys(LANGUAGES, value["a"])}

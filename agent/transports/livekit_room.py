@@ -43,6 +43,8 @@ ACTIVE_SECONDS: Final = 5.0
 LAST_WORD_SECONDS: Final = 1.0
 FAREWELL_SECONDS: Final = 2.0
 """How long an agent that cannot talk stays: livekit-server collects changes of attributes, and forgets those of who has left."""
+APOLOGY_SECONDS: Final = 10.0
+"""How long it may take to say aloud that all places are taken."""
 MAX_EARLY: Final = 32
 """Messages that are kept for a conversation which is being opened."""
 ERROR_ATTRIBUTE: Final = "visavis.error"
@@ -283,14 +285,21 @@ class Attendance:
         try:
             await self._introduction(identity, wait_for_hello=True)
             hello, self._hello = self._hello, None
-            refused = asyncio.ensure_future(self._refused(Line(self._post, voice, identity, self._news.set), refusal(busy)))
-            sound = await self._host.say_busy((hello.language if hello is not None else None) or self._config.personas["default"].language)
-            for start in range(0, len(sound) if self._over is None else 0, BLOCK_SAMPLES):
-                pcm = sound[start : start + BLOCK_SAMPLES]
-                await voice.play(Block(start, np.pad(pcm, (0, BLOCK_SAMPLES - len(pcm))), 0, blank=False))
-            raise await refused
+            language = (hello.language if hello is not None else None) or self._config.personas["default"].language
+            speaking = self._tasks.start(self._say_busy(voice, language), "saying that all places are taken")
+            failed = await self._refused(Line(self._post, voice, identity, self._news.set), refusal(busy))
+            await asyncio.wait([speaking], timeout=APOLOGY_SECONDS)
+            raise failed
         finally:
             self._unlink()
+
+    async def _say_busy(self, voice: Voice, language: LanguageChoice) -> None:
+        sound = await self._host.say_busy(language)
+        for start in range(0, len(sound), BLOCK_SAMPLES):
+            if self._over is not None:
+                return
+            pcm = sound[start : start + BLOCK_SAMPLES]
+            await voice.play(Block(start, np.pad(pcm, (0, BLOCK_SAMPLES - len(pcm))), 0, blank=False))
 
     async def _wait_for_news(self, seconds: float | None = None) -> None:
         self._news.clear()

@@ -23,7 +23,7 @@ from agent.providers.llm.child import ProcessFailed, SupervisedChild
 from agent.providers.llm.llama import LlamaLLM, LlamaProcess
 from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
-from agent.providers.llm.window import estimate, fit
+from agent.providers.llm.window import ENOUGH_TOKENS, estimate, fit, is_enough
 
 ONCE = APIConnectOptions(max_retry=0, timeout=60)
 
@@ -59,6 +59,23 @@ def test_a_huge_question_is_shortened_in_the_middle() -> None:
     assert text.startswith("begin ")
     assert text.endswith(" end")
     assert estimate(text) <= 300
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        ("And so he went to bed.", True),
+        ('She said: "Good night!"', True),
+        ("他回家了。", True),
+        ("It takes about 3.", False),
+        ("Fruit, e.g.", False),
+        ("And so he went", False),
+        ("", False),
+    ],
+)
+def test_a_long_answer_ends_with_a_sentence(answer: str, ends: bool) -> None:
+    assert is_enough(ENOUGH_TOKENS, answer) is ends
+    assert not is_enough(ENOUGH_TOKENS - 1, answer)
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ class _LlamaStream(llm.LLMStream):
 
     async def _run(self) -> None:
         identity = shortuuid("local_")
-        usage, written = None, 0
+        usage, written, said = None, 0, ""
         async for message in self._process.ask(messages_of(self._chat_ctx), most=ANSWER_TOKENS):
             if "end" in message:
                 read = message["read"] + message["cached"]
@@ -191,8 +191,8 @@ class _LlamaStream(llm.LLMStream):
                 break
             delta = llm.ChoiceDelta(role="assistant", content=message["text"])
             self._event_ch.send_nowait(llm.ChatChunk(id=identity, delta=delta))
-            written += 1
-            if is_enough(written, message["text"]):
+            written, said = written + 1, said + message["text"]
+            if is_enough(written, said):
                 break
         self._event_ch.send_nowait(llm.ChatChunk(id=identity, usage=usage))
 

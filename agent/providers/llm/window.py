@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from livekit.agents import llm
@@ -16,6 +17,7 @@ PROMPT_TOKENS: Final = 1_600
 PER_MESSAGE: Final = 6
 """Tokens around each message."""
 STEP: Final = 6
+_SENTENCE_END: Final = re.compile(r"(?:[!?。！？]|(?<=[^\W\d_]{3})\.)[\"'”’」』]?\s*$")
 _CUT: Final = " […] "
 
 
@@ -57,6 +59,6 @@ def _shorten(item: llm.ChatItem, limit: int) -> llm.ChatItem:
     return item.model_copy(update={"content": [text[:keep] + _CUT + text[-keep:]]})
 
 
-def is_enough(tokens: int, text: str) -> bool:
-    """Whether an answer of so many tokens may end with `text`, what was written last."""
-    return tokens >= ENOUGH_TOKENS and text.rstrip().endswith((".", "!", "?", "。", "！", "？"))
+def is_enough(tokens: int, answer: str) -> bool:
+    """Whether an answer of so many tokens may end here: at the end of a sentence, and not in the middle of a number or of "e.g."."""
+    return tokens >= ENOUGH_TOKENS and bool(_SENTENCE_END.search(answer))
