@@ -83,6 +83,8 @@ class Timeline:
 
     def __init__(self, t: int = 0) -> None:
         self.t = t
+        self.late = 0
+        """Samples of silence within segments that had begun: their sound was not there in time."""
         self._segments: deque[Segment] = deque()
 
     @property
@@ -165,6 +167,8 @@ class Timeline:
                 fired.append(Fired(t0 + filled, segment, Ended()))
                 self._segments.popleft()
                 continue
+            if segment.started_t is not None and not segment.closed:
+                self.late += BLOCK_SAMPLES - filled
             break
         self.t = t0 + BLOCK_SAMPLES
         return Block(t0, SILENCE if pcm is None else pcm, gen, pcm is None), fired

@@ -63,6 +63,10 @@ def test_starvation_inserts_silence_and_shifts_what_follows() -> None:
     timeline.append(segment, tone(100))
     _, fired = drain(timeline, 1)
     assert [(f.t, f.event) for f in fired] == [(2 * BLOCK_SAMPLES + 50, "late")]
+    assert timeline.late == 3 * BLOCK_SAMPLES - 200
+    timeline.close(segment)
+    drain(timeline, 20)
+    assert timeline.late == 3 * BLOCK_SAMPLES - 200, "the silence after an answer is nobody's fault"
 
 
 def test_an_event_beyond_the_end_fires_at_the_end() -> None:
