@@ -37,6 +37,9 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._late_voice = Counter(
+            "visavis_late_voice_seconds", "Silence within answers: their sound was not there in time.", registry=self.registry
+        )
         self._errors = Counter("visavis_errors", "Errors that were told to clients.", ["code"], registry=self.registry)
 
     def event(self, name: str, value: float) -> None:
@@ -50,6 +53,8 @@ class Metrics:
                 self._interrupts.inc()
             case ("anticipated", _, outcome):
                 self._anticipated.labels(outcome).inc()
+            case ("late_voice", _, _):
+                self._late_voice.inc(value)
             case ("error", _, code):
                 self._errors.labels(code).inc()
 

@@ -35,6 +35,7 @@ from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
 from agent.protocol.messages import (
     MAX_TEXT,
+    RATE,
     AsrFinal,
     AsrPartial,
     AssistantText,
@@ -139,6 +140,7 @@ class Conversation:
         self._interruption: asyncio.Future[None] | None = None
 
         self._timeline = Timeline()
+        self._late = 0
         self._generations = Generations()
         self._scripts = Scripts(self._unspoken)
         self._output = Output(
@@ -453,6 +455,8 @@ class Conversation:
                     self._send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
                     self._caption(text)
                 case Ended():
+                    self._on_event("late_voice", (self._timeline.late - self._late) / RATE)
+                    self._late = self._timeline.late
                     script = self._output.script_of(segment)
                     self._send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
                     self._send(GenerationEnd(t_end=t), gen=gen, t=t)

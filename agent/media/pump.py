@@ -33,8 +33,13 @@ class Pump:
         self._fire = fire
         self._ahead = ahead_seconds
         self._wake = asyncio.Event()
+        self._origin = 0.0
         self.late = 0
         """How often the pump had to give up its deadlines."""
+
+    def now(self) -> int:
+        """The media sample that is due now; what was pulled beyond it is ahead of real time."""
+        return min(self._timeline.t, round((asyncio.get_running_loop().time() - self._origin) * RATE))
 
     def wake(self) -> None:
         """There is new content: do not wait out the silence that was planned."""
@@ -44,15 +49,15 @@ class Pump:
     async def run(self) -> None:
         """Pump until cancelled."""
         loop = asyncio.get_running_loop()
-        origin = loop.time() - self._timeline.t / RATE
+        self._origin = loop.time() - self._timeline.t / RATE
         while True:
-            due = origin + self._timeline.t / RATE
-            ahead = self._ahead if self._timeline.waiting else 0.0
+            due = self._origin + self._timeline.t / RATE
+            ahead = self._ahead if self._timeline.flowing else 0.0
             delay = due - ahead - loop.time()
             if delay < -RESYNC_SECONDS:
                 self.late += 1
-                origin -= delay
-                due = origin + self._timeline.t / RATE
+                self._origin -= delay
+                due = self._origin + self._timeline.t / RATE
             elif delay > 0:
                 await self._sleep(delay)
                 continue
@@ -66,7 +71,7 @@ class Pump:
             await asyncio.sleep(delay)
             return
         self._wake.clear()
-        if self._timeline.waiting:
+        if self._timeline.flowing:
             await asyncio.sleep(delay)
             return
         try:

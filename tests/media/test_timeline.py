@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.media.block import BLOCK_SAMPLES
 from agent.media.timeline import CLOSING_SAMPLES, Ended, Fired, Segment, Started, Timeline
+
+LAW = 2_000
+"""Examples a law."""
 
 
 def tone(n: int, value: int = 1) -> Any:
@@ -63,6 +66,10 @@ def test_starvation_inserts_silence_and_shifts_what_follows() -> None:
     timeline.append(segment, tone(100))
     _, fired = drain(timeline, 1)
     assert [(f.t, f.event) for f in fired] == [(2 * BLOCK_SAMPLES + 50, "late")]
+    assert timeline.late == 3 * BLOCK_SAMPLES - 200
+    timeline.close(segment)
+    drain(timeline, 20)
+    assert timeline.late == 3 * BLOCK_SAMPLES - 200, "the silence after an answer is nobody's fault"
 
 
 def test_an_event_beyond_the_end_fires_at_the_end() -> None:
@@ -92,6 +99,68 @@ def test_a_closed_segment_takes_nothing() -> None:
         timeline.append(segment, tone(1))
 
 
+def test_a_hold_is_silence_and_shifts_what_follows() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(3 * BLOCK_SAMPLES))
+    timeline.hang(segment, BLOCK_SAMPLES + 5, "word")
+    drain(timeline, 1)
+    timeline.hold()
+    sound, fired = drain(timeline, 4)
+    assert not sound.any()
+    assert not fired
+    assert timeline.resume() == 5 * BLOCK_SAMPLES
+    sound, fired = drain(timeline, 2)
+    assert sound.all()
+    assert [(f.t, f.event) for f in fired] == [(5 * BLOCK_SAMPLES + 5, "word")]
+    assert timeline.late == 0
+
+
+def test_a_resume_says_the_last_word_again_but_fires_nothing_twice() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, np.arange(1, 4 * BLOCK_SAMPLES + 1, dtype=np.int16))
+    timeline.hang(segment, BLOCK_SAMPLES + 5, "word")
+    drain(timeline, 2)
+    timeline.hold()
+    drain(timeline, 1)
+    timeline.resume(back=BLOCK_SAMPLES + 100)
+    sound, fired = drain(timeline, 2)
+    assert sound[0] == BLOCK_SAMPLES - 100 + 1
+    assert (np.diff(sound) == 1).all()
+    assert fired == []
+    assert segment.heard(3 * BLOCK_SAMPLES + 1) == 2 * BLOCK_SAMPLES, "what is said again was heard before"
+    assert segment.heard(5 * BLOCK_SAMPLES) == 3 * BLOCK_SAMPLES - 100
+
+
+def test_a_command_that_takes_longer_than_the_speech_beside_it_is_padded() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(1_000))
+    timeline.hang(segment, 500, "wave", lasting=48_000)
+    timeline.close(segment)
+    _, fired = drain(timeline, 60)
+    assert [(f.t, f.event) for f in fired][1:] == [(500, "wave"), (48_500, Ended())]
+
+
+@settings(max_examples=LAW, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["append", "pull", "hold", "resume"]), st.integers(0, 800)), max_size=40), st.integers(0, 60_000))
+def test_what_was_heard_before_a_moment(actions: list[tuple[str, int]], moment: int) -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    heard = [np.zeros(0, np.int16)]
+    for action, n in actions:
+        if action == "append":
+            timeline.append(segment, np.arange(segment.appended + 1, segment.appended + n + 1).astype(np.int16))
+        elif action == "pull":
+            heard += [timeline.pull()[0].pcm for _ in range(n % 4)]
+        elif action == "hold":
+            timeline.hold()
+        else:
+            timeline.resume(n)
+    assert segment.heard(moment) == int(np.concatenate(heard)[:moment].max(initial=0))
+
+
 class AnyInterleaving(RuleBasedStateMachine):
     """Content samples carry the generation that they belong to, so that a ghost would be heard."""
 
@@ -105,6 +174,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.min_gen = 0
         self.offsets: dict[Segment, int] = {}
         self.heard: dict[int, int] = {}
+        self.again: dict[int, int] = {}
 
     @rule()
     def open(self) -> None:
@@ -141,11 +211,25 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.gen += 1
         self.min_gen = self.gen
 
+    @rule()
+    def hold(self) -> None:
+        self.timeline.hold()
+
+    @rule(back=st.integers(0, 5_000))
+    def resume(self, back: int) -> None:
+        segment = self.timeline.current
+        before = segment.pulled if segment is not None else 0
+        assert self.timeline.resume(back) == self.timeline.t
+        if segment is not None:
+            assert before - back <= segment.pulled <= before
+            self.again[segment.gen] = self.again.get(segment.gen, 0) + before - segment.pulled
+
     @rule(blocks=st.integers(1, 5))
     def pull(self, blocks: int) -> None:
         for _ in range(blocks):
-            before = self.timeline.t
+            before, held = self.timeline.t, self.timeline.held
             block, fired = self.timeline.pull()
+            assert not (held and (fired or block.pcm.any())), "a held timeline is silent"
             assert block.t == before
             assert len(block.pcm) == BLOCK_SAMPLES
             assert self.timeline.t == before + BLOCK_SAMPLES
@@ -175,9 +259,11 @@ class AnyInterleaving(RuleBasedStateMachine):
     @invariant()
     def nothing_is_heard_twice(self) -> None:
         for segment in self.segments:
-            assert self.heard.get(segment.gen, 0) <= segment.pulled <= segment.appended
+            assert self.heard.get(segment.gen, 0) <= segment.pulled + self.again.get(segment.gen, 0)
+            assert segment.pulled <= segment.appended
 
     def teardown(self) -> None:
+        self.timeline.resume()
         for segment in self.segments:
             self.timeline.close(segment)
         self.pull(60 + self.timeline.waiting // BLOCK_SAMPLES)
@@ -186,5 +272,5 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert fired >= kept, "an event was lost"
 
 
-AnyInterleaving.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+AnyInterleaving.TestCase.settings = settings(max_examples=LAW, stateful_step_count=25, deadline=None)
 TestAnyInterleaving = AnyInterleaving.TestCase

@@ -1,0 +1,122 @@
+"""Ten minutes of talk on the page, by script, in each language: nothing breaks off, nobody is cut in on, and memory stays flat."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import sys
+import time
+import urllib.request
+import wave
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from agent.protocol.messages import Language
+from bench.questions import QUESTIONS
+from infra.ports import free_tcp_port
+from tests.e2e.conftest import READY_SECONDS, Visitor
+from tests.e2e.steps import ANSWER_MS, begin
+from tests.fixtures.program import Program
+from tests.fixtures.speech import SAMPLE_RATE, Speaker
+
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.models]
+
+MINUTES = 10
+SETTLED_MINUTES = 3
+"""Until then caches fill: the model's, the voice's, Chromium's."""
+GROWTH = 1.04
+"""Memory at the end, over that when things had settled."""
+MOST_SILENCE = 0.03
+"""Seconds of silence within the answers, an answer: the voice was late."""
+MICROPHONE = """
+navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext();
+  const microphone = context.createMediaStreamDestination();
+  window.say = async (wav) => {
+    const sound = await context.decodeAudioData(Uint8Array.from(atob(wav), (c) => c.charCodeAt(0)).buffer);
+    const source = new AudioBufferSourceNode(context, { buffer: sound });
+    source.connect(microphone);
+    source.start();
+    await new Promise((done) => { source.onended = done; });
+  };
+  return microphone.stream;
+};
+"""
+
+
+@pytest.fixture
+def alone(models: None, tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """A program of its own: its address and its process."""
+    port = free_tcp_port()
+    with Program([sys.executable, "-m", "agent.cli", "demo"], {"VISAVIS_HOME": str(tmp_path), "PORT": str(port)}) as program:
+        program.wait_for("Ready: ", READY_SECONDS)
+        yield f"http://127.0.0.1:{port}", program.pid
+        assert program.stop() == 0, "\n".join(program.lines[-30:])
+
+
+def _wav(pcm: Any) -> str:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE)
+        out.writeframes(pcm.tobytes())
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _megabytes(pid: int) -> float:
+    root = psutil.Process(pid)
+    return sum(process.memory_info().rss for process in (root, *root.children(recursive=True))) / 1e6
+
+
+def _metric(url: str, name: str) -> float:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+    assert found is not None, name
+    return float(found[1])
+
+
+@pytest.mark.timeout(MINUTES * 60 + READY_SECONDS + 120)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_ten_minutes_of_talk(alone: tuple[str, int], visitor: Visitor, speaker: Speaker, language: Language) -> None:
+    url, pid = alone
+    page = visitor.open("about:blank")
+    page.add_init_script(MICROPHONE)
+    page.goto(f"{url}/?lang={language}")
+    begin(page)
+    page.wait_for_function("window.say !== undefined")
+    started, settled, turns, split = time.monotonic(), 0.0, 0, []
+    answers_heard = 0
+    for question in cycle(QUESTIONS[language]):
+        if time.monotonic() - started > MINUTES * 60:
+            break
+        expect(page.get_by_test_id("state")).to_have_text("listening", timeout=ANSWER_MS)
+        before = page.evaluate("performance.timeOrigin + performance.now()")
+        page.evaluate("wav => window.say(wav)", _wav(speaker.say(question)))
+        page.wait_for_function(
+            "since => window.visavis.log.some(e => e.at >= since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
+        )
+        turns += 1
+        kinds: list[str] = page.evaluate("since => window.visavis.log.filter(e => e.at >= since).map(e => e.message.type)", before)
+        answers_heard += kinds.count("generation_end")
+        if kinds.count("asr_final") != 1 or "interrupt" in kinds or "error" in kinds:
+            split.append(question)
+        if not settled and time.monotonic() - started > SETTLED_MINUTES * 60:
+            settled = _megabytes(pid)
+    grown = _megabytes(pid) / settled
+    late = _metric(url, "visavis_late_voice_seconds_total")
+    print(
+        f"\n{language}: {turns} turns, {answers_heard} answers; {late:.2f} s of silence within them; cut in on: {split}; memory × {grown:.3f}"
+    )
+    assert turns > MINUTES * 3
+    assert split == []
+    assert late <= MOST_SILENCE * turns
+    assert grown <= GROWTH
