@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from agent.media.barge_in import Meaning
+
 _NODS: Final = frozenset(
     [
         "yeah",
@@ -67,6 +69,18 @@ _NODS: Final = frozenset(
         "可以",
     ]
 )
+
+
+_NOISE: Final = re.compile(r"[\[(（*【].*?[\])）*】]")
+"""What recognisers write for sounds: [coughing], (笑), *music*."""
+
+
+def meaning_of(text: str) -> Meaning:
+    """What a transcript means while somebody else speaks."""
+    words = _NOISE.sub(" ", text)
+    if not re.search(r"\w", words):
+        return Meaning.NOTHING
+    return Meaning.NOD if is_backchannel(words) else Meaning.WORDS
 
 
 def is_backchannel(text: str) -> bool:

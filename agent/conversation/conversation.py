@@ -20,6 +20,7 @@ from agent.aio import Tasks
 from agent.config import Config, Persona
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
+from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
@@ -55,7 +56,6 @@ from agent.protocol.messages import (
     Playout,
     Pong,
     ServerHello,
-    ServerInterrupt,
     Settings,
     StartListen,
     State,
@@ -73,6 +73,8 @@ EVENTS_KEPT: Final = 256
 """AgentSession remembers every event of its life; a conversation that lasts for days must not."""
 SETTLE_SECONDS: Final = 2.0
 """How long the engine may take to write down what was heard of an interrupted answer."""
+BARELY: Final = RATE
+"""An answer of which at most so much was heard has barely begun."""
 ITEMS_KEPT: Final = 400
 """Messages of the conversation that are kept in memory."""
 
@@ -136,9 +138,6 @@ class Conversation:
         self._final_at: float | None = None
         self._stages = Stages()
         self._wants_stages = "stages" in hello.wants
-        self._interrupts = 0
-        self._interruption: asyncio.Future[None] | None = None
-
         self._timeline = Timeline()
         self._late = 0
         self._generations = Generations()
@@ -147,6 +146,7 @@ class Conversation:
             self._timeline, self._generations, self._scripts, on_content=self._content, on_engine_cut=lambda: self.interrupt("operator")
         )
         self._pump = Pump(self._timeline, transport.play, self._fired, transport.ahead_seconds)
+        self._floor = Floor(self, transport, self._timeline, self._generations, self._output)
         self._text_sink: io.TextOutput | None = None
         self._captions: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1_000)
 
@@ -222,7 +222,7 @@ class Conversation:
             self._tasks.start(self._publish_captions(), "captions")
         session._recorded_events = cast(Any, deque(session._recorded_events, maxlen=EVENTS_KEPT))
         self._tasks.start(self._pump.run(), "pump")
-        self._set_state("listening")
+        self.set_state("listening")
         if self._persona.greeting:
             session.say(self._persona.greeting, allow_interruptions=True)
         if self._config.limits.session_minutes:
@@ -236,7 +236,7 @@ class Conversation:
         """Send the server's hello."""
         persona = PersonaInfo(id=self._persona_id, name=self._persona.name, language=self._persona.language)
         stored = self._config.journal.content != "off" and bool(self._config.journal.url)
-        self._send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored))
+        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored))
 
     async def aclose(self, reason: str) -> None:
         """End the conversation and free everything. May be called twice, and from a task of the conversation."""
@@ -247,6 +247,7 @@ class Conversation:
         logger.info("session %s ends: %s", self.session_id, reason)
         try:
             self._generations.interrupt()
+            self._floor.close()
             self._output.close()
             await self._tasks.aclose()
             await self._ear.aclose()  # before the engine: what is understood now would begin an answer
@@ -279,7 +280,7 @@ class Conversation:
         match envelope.message:
             case ClientHello():
                 self.greet()
-                self._send(StateUpdate(state=self._state))
+                self.send(StateUpdate(state=self._state))
             case StartListen():
                 self._listening = True
             case StopListen():
@@ -289,15 +290,21 @@ class Conversation:
                 self.text_input(text)
             case ClientInterrupt():
                 self.interrupt("button")
-            case Settings(language=language):
+            case Settings(language=language, interrupt=mode):
                 if language is not None:
                     self._ear.language = language
+                if mode is not None:
+                    self._ear.switch(mode)
             case ContextUpdate() as update:
                 refused = self._context.update(update, time.monotonic())
-                self._send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
+                self.send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
+                if refused is None and update.interrupt and self.busy():
+                    self.interrupt("context")
             case Ping(id=ping_id):
-                self._send(Pong(id=ping_id, t=self._timeline.t))
-            case Playout() | UiEvent():
+                self.send(Pong(id=ping_id, t=self._timeline.t))
+            case Playout() as playout:
+                self._floor.report(playout)
+            case UiEvent():
                 pass
             case other:
                 self._error("bad_message", f"{other.type} is not expected at this door")
@@ -311,15 +318,15 @@ class Conversation:
         self._ear.reset()
         if self.busy():
             self.interrupt("text")
-        self._send(AsrFinal(id=f"t{self._seq}", text=text, via="text"))
+        self.send(AsrFinal(id=f"t{self._seq}", text=text, via="text"))
         self._final_at = time.monotonic()
-        self._tasks.start(self._answer(text, self._interrupts), "answer")
+        self._tasks.start(self._answer(text, self._floor.interrupts), "answer")
 
     async def _answer(self, text: str, interrupts: int) -> None:
         """Answer a typed question, once the memory of what was interrupted is settled; not at all when that was interrupted as well."""
-        if self._interruption is not None:
-            await asyncio.wait([self._interruption], timeout=SETTLE_SECONDS)
-        if interrupts == self._interrupts:
+        if self._floor.settling is not None:
+            await asyncio.wait([self._floor.settling], timeout=SETTLE_SECONDS)
+        if interrupts == self._floor.interrupts:
             self._session.generate_reply(user_input=text, input_modality="text")
 
     def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
@@ -340,11 +347,22 @@ class Conversation:
     def busy(self) -> bool:
         return self._state in ("thinking", "speaking") or self._timeline.current is not None
 
-    def barge_in(self) -> None:
-        self.interrupt("voice")
+    def hold(self) -> None:
+        self._floor.hold()
 
-    def heard_partial(self, utterance: int, transcript: Transcript, *, prepared: bool = False) -> None:
-        self._send(AsrPartial(id=f"u{utterance}", text=transcript.text, language=transcript.language))
+    def go_on(self) -> None:
+        self._floor.go_on()
+
+    def barge_in(self) -> bool:
+        barely_begun = self._floor.barely_begun(BARELY)
+        self.interrupt("voice")
+        return barely_begun
+
+    def went_on(self, question: str) -> None:
+        self._speaker.supersede(question)
+
+    def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
+        self.send(AsrPartial(id=f"u{line}", text=transcript.text, language=transcript.language))
         if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
             self._speaker.read_ahead(sure)
 
@@ -362,10 +380,10 @@ class Conversation:
         if isinstance(speech, Hashable):
             self._stages.answer(speech, stage, time.monotonic())
 
-    def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
+    def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
         self._final_at = time.monotonic()
         self._stages.question("commit", self._final_at)
-        self._send(AsrFinal(id=f"u{utterance}", text=transcript.text, language=transcript.language))
+        self.send(AsrFinal(id=f"u{line}", text=transcript.text, language=transcript.language))
 
     def recognition_failed(self, error: Exception) -> None:
         self._error("asr_failed", "speech recognition failed; say it again, or type")
@@ -377,22 +395,21 @@ class Conversation:
     # ------------------------------------------------------------------------------------------------------- interruption
 
     def interrupt(self, reason: InterruptReason) -> None:
-        """Silence, now. The order matters: the new id first, then the work is cancelled, then the queues are emptied, then the client is told."""
-        gen = self._generations.interrupt()
-        self._interrupts += 1
-        self._interruption = self._session.interrupt(force=True)
-        cut_t = self._timeline.t
-        for segment, heard in self._output.cut():
-            self._send(AssistantText(id=f"a{segment.gen}", text=heard, interrupted=True), gen=segment.gen)
-            if segment.started_t is not None:
-                self._send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
-        self._end_captions()
-        self._transport.clear()
-        self._send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
-        self._set_state("idle", reason="interrupted")
-        if reason == "voice":
-            self._set_state("listening")
+        """Silence, now, and nothing of what was being said comes back."""
+        self._floor.interrupt(reason)
         self._on_event("interrupt", 0.0)
+
+    def stop_engine(self) -> asyncio.Future[None]:
+        return self._session.interrupt(force=True)
+
+    def media_now(self) -> int:
+        return self._pump.now()
+
+    def sound_goes_on(self) -> None:
+        self._pump.wake()
+
+    def voice_is_settled(self) -> None:
+        self._ear.settled()
 
     # ------------------------------------------------------------------------------------------------------- from the engine
 
@@ -412,7 +429,7 @@ class Conversation:
             "thinking": "thinking",
             "speaking": "speaking",
         }
-        self._set_state(states[event.new_state])
+        self.set_state(states[event.new_state])
         if event.new_state == "listening":
             self._bound_memory()
             self._speaker.read_ahead("")
@@ -433,12 +450,12 @@ class Conversation:
         if kind == "llm_error":
             logger.error("session %s: the language model failed: %s", self.session_id, getattr(error, "error", error))
             self._error("llm_failed", "the language model failed; ask again")
-            self._set_state("listening")
+            self.set_state("listening")
 
     def _unspoken(self, text: str) -> None:
         """Text of which no sound could be made: it is shown."""
         gen = self._generations.current
-        self._send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
+        self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
         self._caption(text)
 
     def _fired(self, events: list[Fired], due: float) -> None:
@@ -449,18 +466,18 @@ class Conversation:
                     if self._final_at is not None:
                         self._on_event("answer_seconds", time.monotonic() - self._final_at)
                         self._final_at = None
-                    self._send(GenerationStart(t0=t), gen=gen, t=t)
+                    self.send(GenerationStart(t0=t), gen=gen, t=t)
                     self._tell_stages(gen, t, self._output.script_of(segment).speech)
                 case Caption(text=text):
-                    self._send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
+                    self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
                     self._caption(text)
                 case Ended():
                     self._on_event("late_voice", (self._timeline.late - self._late) / RATE)
                     self._late = self._timeline.late
                     script = self._output.script_of(segment)
-                    self._send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
-                    self._send(GenerationEnd(t_end=t), gen=gen, t=t)
-                    self._end_captions()
+                    self.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
+                    self.send(GenerationEnd(t_end=t), gen=gen, t=t)
+                    self.captions_end()
             self._output.fired(fired)
 
     def _tell_stages(self, gen: int, t: int, speech: object) -> None:
@@ -471,21 +488,21 @@ class Conversation:
         for name, ms in stages.items():
             self._on_event(f"stage:{name}", ms / 1000)
         if self._wants_stages:
-            self._send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)
+            self.send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)
 
     # ------------------------------------------------------------------------------------------------------- to the client
 
-    def _set_state(self, state: State, reason: str | None = None) -> None:
+    def set_state(self, state: State, reason: str | None = None) -> None:
         if state != self._state:
             self._state = state
-            self._send(StateUpdate(state=state, reason=reason))
+            self.send(StateUpdate(state=state, reason=reason))
 
     def _error(self, code: str, message: str) -> None:
         kind = KINDS[code]
         self._on_event(f"error:{code}", 1.0)
-        self._send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
+        self.send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
 
-    def _send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
+    def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
         self._seq += 1
         self._transport.send(Envelope(message, self._generations.current if gen is None else gen, self._seq, t))
 
@@ -495,7 +512,7 @@ class Conversation:
         if self._text_sink is not None and not self._captions.full():
             self._captions.put_nowait(text)
 
-    def _end_captions(self) -> None:
+    def captions_end(self) -> None:
         if self._text_sink is not None and not self._captions.full():
             self._captions.put_nowait(None)
 

@@ -2,14 +2,15 @@
 
 Microphone sound goes in by `push`, outside AgentSession's own audio path, so that silence costs next to nothing; AgentSession gets only events: start of
 speech, interim, preflight (the answer is prepared while the silence is waited out), final and end of speech. While the digital human thinks or speaks,
-nothing is passed on until it is certain that the user takes the turn: then `EarHost.barge_in` comes first.
+nothing is passed on until it is certain that the user takes the turn: `EarHost.hold` comes at the first sign of a voice, then either `go_on` or `barge_in`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final, Literal, Protocol
+from dataclasses import replace
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,10 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConn
 from livekit.agents.utils import AudioBuffer
 
 from agent.aio import Tasks
-from agent.conversation.backchannel import is_backchannel
+from agent.conversation.backchannel import meaning_of
 from agent.conversation.recognizers import Recognizer, Transcript
+from agent.dialogue.going_on import joined
+from agent.media.barge_in import BargeIn, GoOn, Hold, Meaning, TakeTurn, Verdict
 from agent.media.turn_taking import (
     MICROPHONE_RATE,
     Committed,
@@ -33,7 +36,7 @@ from agent.media.turn_taking import (
     TurnTaking,
     sounds_complete,
 )
-from agent.protocol.messages import LanguageChoice
+from agent.protocol.messages import InterruptMode, LanguageChoice
 
 logger = logging.getLogger("visavis.ear")
 
@@ -41,8 +44,8 @@ WINDOW: Final = 512
 """Samples of a VAD window (32 ms)."""
 PREROLL: Final = MICROPHONE_RATE * 300 // 1000
 """Sound before the first voiced window that belongs to the utterance."""
-BARGE_IN: Final = MICROPHONE_RATE * 450 // 1000
-"""Speech that interrupts without a word having been understood."""
+GOING_ON: Final = MICROPHONE_RATE * 2
+"""Who speaks again so soon after their turn was taken to be over, and cuts off an answer that has barely begun, went on with what they were saying."""
 PARTIAL: Final = MICROPHONE_RATE * 450 // 1000
 """Sound between two partial transcripts."""
 DIGITAL_SILENCE: Final = 4
@@ -78,10 +81,16 @@ class EarHost(Protocol):
     def busy(self) -> bool:
         """The digital human thinks or speaks."""
 
-    def barge_in(self) -> None:
-        """The user takes the turn: stop."""
+    def hold(self) -> None:
+        """There is a voice: fall silent; it may go on."""
 
-    def heard_partial(self, utterance: int, transcript: Transcript, *, prepared: bool = False) -> None:
+    def go_on(self) -> None:
+        """It was no interruption."""
+
+    def barge_in(self) -> bool:
+        """The user takes the turn: stop. Returns whether the answer had barely begun."""
+
+    def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
         """`prepared`: its answer is being prepared already."""
 
     def fell_silent(self, seconds: float) -> None:
@@ -93,7 +102,10 @@ class EarHost(Protocol):
     def anticipated(self, *, used: bool) -> None:
         """An answer was prepared while the silence was waited out: it is used, or was made for nothing."""
 
-    def heard_final(self, utterance: int, transcript: Transcript, end: int) -> None:
+    def went_on(self, question: str) -> None:
+        """What is being said goes on with `question`, which was answered too early: it will be one."""
+
+    def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
         """`end`: microphone sample at which the user fell silent."""
 
     def recognition_failed(self, error: Exception) -> None: ...
@@ -115,18 +127,18 @@ class Ear(stt.STT[Any]):
         turns: TurnTaking | None = None,
         turn_model: TurnModel | None = None,
         language: LanguageChoice = "auto",
-        interrupt: Literal["auto", "strict", "off"] = "auto",
+        interrupt: InterruptMode = "auto",
         anticipate: bool = True,
     ) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
         self.language: LanguageChoice = language
-        self.interrupt: Literal["auto", "strict", "off"] = interrupt
         self._anticipate = anticipate
         self._host = host
         self._vad = vad
         self._recognizer = recognizer
         self._turn_model = turn_model
         self._turns = turns or TurnTaking()
+        self._barge_in = BargeIn(interrupt)
         self._tasks = Tasks("ear")
         self._stream: EarStream | None = None
         self._sound = bytearray()
@@ -134,8 +146,16 @@ class Ear(stt.STT[Any]):
         self._pending = bytearray()
         self._utterance = 0
         self._announced = False
+        self._over = False
+        """The utterance began while the digital human spoke."""
         self._preflighted = False
         self._latest = Transcript("")
+        self._line = 0
+        """The utterance under whose number the words are shown: that of the one which this one goes on with."""
+        self._last: tuple[int, int, str] | None = None
+        """The last turn: its line, where it ended, and what was said in it."""
+        self._before = ""
+        """What was said before this utterance and belongs to it."""
         self._partial_at = 0
         self._partial: asyncio.Task[None] | None = None
         self._level = 0.0
@@ -156,7 +176,16 @@ class Ear(stt.STT[Any]):
 
     def reset(self) -> None:
         """The turn was taken otherwise; forget what is being said."""
+        self._last = None
         self._apply(self._turns.reset())
+
+    def switch(self, mode: InterruptMode) -> None:
+        """Change, in mid-conversation, what it takes to interrupt."""
+        self._judge(self._barge_in.switch(mode))
+
+    def settled(self) -> None:
+        """Nothing is held any more."""
+        self._barge_in.settled()
 
     def _window(self, window: bytes) -> None:
         samples = np.frombuffer(window, np.int16)
@@ -173,8 +202,8 @@ class Ear(stt.STT[Any]):
             self._trim(self._turns.now - PREROLL)
         self._sound += window
         self._apply(self._turns.window(probability, WINDOW))
+        self._watch_the_floor()
         if self._turns.phase is Phase.SPEAKING:
-            self._consider_barge_in()
             self._consider_partial()
 
     def _fell_quiet(self, sound: npt.NDArray[np.float32]) -> bool:
@@ -219,38 +248,71 @@ class Ear(stt.STT[Any]):
 
     def _start(self, at: int) -> None:
         self._utterance += 1
+        self._line = self._utterance
         self._latest = Transcript("")
         self._announced = self._preflighted = False
+        self._over, self._before = self._host.busy(), ""
         self._partial_at = at
         self._trim(at - PREROLL)
         self._recognizer.begin(bytes(self._sound))
-        if not self._host.busy():
+        if not self._over:
             self._announce()
+
+    def _whole(self, transcript: Transcript) -> Transcript:
+        """With what was said before it and belongs to it."""
+        return replace(transcript, text=joined(self._before, transcript.text)) if self._before and transcript.text else transcript
 
     def _announce(self) -> None:
         if not self._announced:
             self._announced = True
             self._send(stt.SpeechEventType.START_OF_SPEECH)
 
-    def _consider_barge_in(self) -> None:
-        if self._announced:
+    def _watch_the_floor(self) -> None:
+        """Whether somebody speaks over the digital human."""
+        turns, barge_in = self._turns, self._barge_in
+        if self._announced and turns.phase is not Phase.QUIET:
             return
         if not self._host.busy():
-            self._announce()
-        elif self.interrupt == "auto" and self._turns.voiced >= BARGE_IN:
-            self._take_turn()
+            barge_in.ended()
+            if turns.phase is Phase.SPEAKING:
+                self._announce()
+        elif turns.phase is Phase.SPEAKING:
+            self._over = True
+            self._judge(barge_in.voice(turns.now, turns.voiced))
+        elif turns.phase is Phase.PAUSED:
+            self._judge(barge_in.passed(turns.now))
+        elif turns.rising:
+            self._judge(barge_in.voice(turns.now, turns.rising))
+        else:
+            self._judge(barge_in.silence())
+
+    def _judge(self, verdicts: list[Verdict]) -> None:
+        for verdict in verdicts:
+            match verdict:
+                case Hold():
+                    self._host.hold()
+                case GoOn():
+                    self._host.go_on()
+                case TakeTurn():
+                    self._take_turn()
 
     def _take_turn(self) -> None:
         """The user speaks and means it."""
         if self._host.busy():
-            self._host.barge_in()
+            barely_begun = self._host.barge_in()
+            if barely_begun and self._last is not None and self._turns.started - self._last[1] <= GOING_ON:
+                self._line, _, self._before = self._last
+                self._host.went_on(self._before)
         self._announce()
 
     def _means_it(self, transcript: Transcript) -> bool:
         """Whether these words may be passed on: always when nobody else speaks; otherwise words that are more than a nod interrupt."""
         if self._announced:
             return True
-        if self._host.busy() and (self.interrupt == "off" or not transcript.text or is_backchannel(transcript.text)):
+        meaning = meaning_of(transcript.text)
+        if self._host.busy() and (self._barge_in.mode == "off" or meaning is not Meaning.WORDS):
+            return False
+        if self._over and meaning is not Meaning.WORDS:
             return False
         self._take_turn()
         return True
@@ -271,9 +333,14 @@ class Ear(stt.STT[Any]):
         except Exception as error:  # a partial may fail; the final one tells
             logger.debug("partial transcript failed: %s", error)
             return
-        if utterance == self._utterance and self._turns.phase is Phase.SPEAKING and transcript.text and self._means_it(transcript):
+        if utterance != self._utterance or self._turns.phase is not Phase.SPEAKING:
+            return
+        if not self._announced and self._host.busy():
+            self._judge(self._barge_in.words(meaning_of(transcript.text), self._turns.voiced))
+        if self._announced and transcript.text:
+            transcript = self._whole(transcript)
             self._latest = transcript
-            self._host.heard_partial(utterance, transcript)
+            self._host.heard_partial(self._line, transcript)
             self._send(stt.SpeechEventType.INTERIM_TRANSCRIPT, transcript.text)
 
     async def _transcribe(self, dip: Dipped) -> None:
@@ -284,11 +351,15 @@ class Ear(stt.STT[Any]):
             logger.warning("speech recognition failed: %s", error)
             if utterance == self._utterance:
                 self._host.recognition_failed(error)
+                self._judge(self._barge_in.said(Meaning.NOTHING))
                 self._apply(self._turns.transcript(dip.candidate, ""))
             return
         if utterance != self._utterance:
             return
         if self._turns.phase is Phase.PAUSED:
+            if not self._announced and self._host.busy():
+                self._judge(self._barge_in.said(meaning_of(transcript.text)))
+            transcript = self._whole(transcript)
             self._latest = transcript
             self._host.heard_pause(transcript)
         decisions = self._turns.transcript(dip.candidate, transcript.text)
@@ -296,7 +367,7 @@ class Ear(stt.STT[Any]):
             if self._anticipate and sounds_complete(transcript.text):
                 self._preflighted = True
                 self._send(stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, transcript.text)
-            self._host.heard_partial(utterance, transcript, prepared=self._preflighted)
+            self._host.heard_partial(self._line, transcript, prepared=self._preflighted)
         self._apply(decisions)
 
     async def _ask_turn_model(self, model: TurnModel, dip: Dipped) -> None:
@@ -309,13 +380,14 @@ class Ear(stt.STT[Any]):
         self._apply(self._turns.hint(dip.candidate, completeness))
 
     def _commit(self, end: int) -> None:
-        transcript, utterance = self._latest, self._utterance
+        transcript = self._latest
         self._stop_partial()
         self._vad.reset()
         if not self._means_it(transcript):
             return
         self._settle_anticipation(used=True)
-        self._host.heard_final(utterance, transcript, end)
+        self._last = self._line, end, transcript.text
+        self._host.heard_final(self._line, transcript, end)
         self._send(stt.SpeechEventType.FINAL_TRANSCRIPT, transcript.text)
         self._send(stt.SpeechEventType.END_OF_SPEECH)
 

@@ -15,9 +15,10 @@ from livekit.agents.voice.agent_activity import _SpeechHandleContextVar
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.conversation.generations import Generations
+from agent.conversation.heard import Cut
 from agent.conversation.script import Script, Scripts
 from agent.media.block import Pcm
-from agent.media.timeline import CLOSING_SAMPLES, Ended, Fired, Segment, Started, Timeline
+from agent.media.timeline import Ended, Fired, Segment, Started, Timeline
 from agent.protocol.messages import RATE
 
 BACKLOG_SAMPLES: Final = 60 * RATE
@@ -58,7 +59,7 @@ class Output(io.AudioOutput):
     def close(self) -> None:
         """The end: nothing is heard any more. What still comes is thrown away, so that nobody waits for it to be heard."""
         self._closed = True
-        self.cut()
+        self.cut(lambda segment, script: Cut(segment, script, self._timeline.t))
 
     def script_of(self, segment: Segment) -> Script:
         return self._written[segment]
@@ -117,20 +118,16 @@ class Output(io.AudioOutput):
         if self._timeline.current is not None and (speech is None or self._generations.of(speech) is not None):
             self._on_engine_cut()
 
-    def cut(self) -> list[tuple[Segment, str]]:
-        """Forget everything that was not heard. Returns what was cut, each with the text of it that was heard."""
+    def cut(self, note: Callable[[Segment, Script], Cut]) -> list[Cut]:
+        """Forget everything that was not heard; `note` tells what was."""
         dropped = self._timeline.drop()
         self._finish()
         self._room.set()
-        result = []
-        for segment in dropped:
-            content = segment.appended - (CLOSING_SAMPLES if segment.closed else 0)
-            heard = self._written.pop(segment).heard(segment.pulled, content)
-            result.append((segment, heard))
-            self.on_playback_finished(
-                playback_position=min(segment.pulled, content) / RATE, interrupted=True, synchronized_transcript=heard
-            )
-        return result
+        cuts = [note(segment, self._written.pop(segment)) for segment in dropped]
+        for cut in cuts:
+            position = min(cut.segment.pulled, cut.segment.speech) / RATE
+            self.on_playback_finished(playback_position=position, interrupted=True, synchronized_transcript=cut.text)
+        return cuts
 
     def fired(self, event: Fired) -> None:
         """Report to the engine what the listener hears now."""
@@ -138,6 +135,6 @@ class Output(io.AudioOutput):
             self.on_playback_started(created_at=time.time())
         elif isinstance(event.event, Ended):
             self._written.pop(event.segment, None)
-            self.on_playback_finished(playback_position=(event.segment.appended - CLOSING_SAMPLES) / RATE, interrupted=False)
+            self.on_playback_finished(playback_position=event.segment.speech / RATE, interrupted=False)
         if self._timeline.waiting < BACKLOG_SAMPLES // 2:
             self._room.set()

@@ -50,6 +50,21 @@ class Script:
         """Of `samples` content samples that were made, those that were not heard yet."""
         return samples - (self._segment.pulled if self._segment is not None else 0)
 
+    def word_start(self, samples: int, total: int) -> int:
+        """The content sample at which the word begins that is said at content sample `samples` of `total`: by the word's share of its piece's time."""
+        at = bisect_right([offset for offset, _ in self.pieces], samples) - 1
+        if at < 0:
+            return 0
+        offset, text = self.pieces[at]
+        end = self._end_of(at, total)
+        if not text:
+            return offset
+        said = _first_words(text, (samples - offset) / max(end - offset, 1)) if samples < end else text
+        return offset + (end - offset) * len(said) // len(text)
+
+    def _end_of(self, piece: int, total: int) -> int:
+        return self.pieces[piece + 1][0] if piece + 1 < len(self.pieces) else max(total, self.pieces[piece][0] + 1)
+
     def heard(self, samples: int, total: int) -> str:
         """The text within the first `samples` of `total` content samples: whole pieces, and of the last one the words that fit its share of time."""
         last = bisect_right([offset for offset, _ in self.pieces], samples) - 1
@@ -57,8 +72,7 @@ class Script:
             return ""
         whole = "".join(text for _, text in self.pieces[:last])
         offset, text = self.pieces[last]
-        end = self.pieces[last + 1][0] if last + 1 < len(self.pieces) else max(total, offset + 1)
-        share = (samples - offset) / max(end - offset, 1)
+        share = (samples - offset) / max(self._end_of(last, total) - offset, 1)
         return (whole + _first_words(text, share)).rstrip()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from livekit import rtc
@@ -16,8 +17,9 @@ from agent.conversation.anticipation import ReadsAhead
 from agent.conversation.output import current_speech
 from agent.conversation.script import Scripts
 from agent.conversation.stages import AnswerStage
+from agent.dialogue.going_on import continues
 from agent.dialogue.language import script_language
-from agent.dialogue.persona import chat_prefix
+from agent.dialogue.persona import CUT, chat_prefix
 from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.dialogue.tempo import Tempo
 from agent.protocol.messages import RATE, Language, LanguageChoice
@@ -31,6 +33,23 @@ FORGOTTEN_AT_ONCE: Final = 12
 def forgotten(items: int) -> int:
     """How many of the oldest messages the model is not shown any more."""
     return -(-max(0, items - HISTORY_ITEMS) // FORGOTTEN_AT_ONCE) * FORGOTTEN_AT_ONCE
+
+
+def _without(items: Sequence[llm.ChatItem], superseded: Collection[str]) -> Iterator[llm.ChatItem]:
+    """The conversation without the questions of which the next one is a continuation, and what was begun as their answers; nor answers of which nothing was
+    heard."""
+    skipping = False
+    for place, item in enumerate(items):
+        if item.type != "message":
+            yield item
+        elif item.role == "user":
+            after = next((i.text_content or "" for i in items[place + 1 :] if i.type == "message" and i.role == "user"), "")
+            text = item.text_content or ""
+            skipping = text in superseded and continues(after, text)
+            if not skipping:
+                yield item
+        elif not skipping and (item.role != "assistant" or item.text_content):
+            yield item
 
 
 class Topic(Protocol):
@@ -57,6 +76,7 @@ class Speaker(Agent):
         self._persona = persona
         self._scripts = scripts
         self._tempo = Tempo()
+        self._superseded: deque[str] = deque(maxlen=HISTORY_ITEMS)
 
     # -------------------------------------------------------------------------------------------------- what the model is asked
 
@@ -69,6 +89,10 @@ class Speaker(Agent):
         async for chunk in Agent.default.llm_node(self, self._prompt(chat_ctx.items), tools, model_settings):
             self._topic.reached(speech, "first_token")
             yield chunk
+
+    def supersede(self, question: str) -> None:
+        """A question that was answered too early: its speaker went on, and the next one holds it whole."""
+        self._superseded.append(question)
 
     def read_ahead(self, said: str) -> None:
         """The user is saying `said` and goes on: a model that reads ahead for nothing does so.
@@ -86,7 +110,7 @@ class Speaker(Agent):
 
     def _prompt(self, conversation: Sequence[llm.ChatItem]) -> llm.ChatContext:
         items = [item for item in conversation if not (item.type == "message" and item.role in ("system", "developer"))]
-        items = items[forgotten(len(items)) :]
+        items = list(_without(items[forgotten(len(items)) :], self._superseded))
         said = next((i.text_content or "" for i in reversed(items) if i.type == "message" and i.role == "user"), "")
         prompt = llm.ChatContext.empty()
         for role, text in chat_prefix(self._persona, self._language_of(said)):
@@ -97,6 +121,8 @@ class Speaker(Agent):
                 prompt.add_message(role="user", content=f"{page}\n\n{item.text_content or ''}")
             else:
                 prompt.items.append(item)
+            if item.type == "message" and item.role == "assistant" and item.interrupted:
+                prompt.add_message(role="system", content=CUT[script_language(item.text_content or "", "en")])
         return prompt
 
     def _language_of(self, text: str) -> Language:

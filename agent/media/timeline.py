@@ -54,6 +54,8 @@ class Segment:
     started_t: int | None = None
     closed: bool = False
     dropped: bool = False
+    speech: int = 0
+    """Content samples without the closing silence."""
     until: int = 0
     """Content samples that it lasts at least: commands take their time, and blank audio fills it."""
     _chunks: deque[Pcm] = field(default_factory=deque)
@@ -158,6 +160,7 @@ class Timeline:
             raise ValueError("the segment is closed; nothing can be appended to it")
         segment._chunks.append(pcm)
         segment.appended += len(pcm)
+        segment.speech += len(pcm)
 
     def hang(self, segment: Segment, offset: int, event: Any, lasting: int = 0) -> None:
         """Let `event` fire at content sample `offset`, which must not be smaller than that of the events that hang there already.
@@ -177,7 +180,9 @@ class Timeline:
         if segment.closed or segment.dropped:
             return
         if segment.appended or segment.until:
-            self.append(segment, np.zeros(max(CLOSING_SAMPLES, segment.until - segment.appended), np.int16))
+            blank = np.zeros(max(CLOSING_SAMPLES, segment.until - segment.appended), np.int16)
+            segment._chunks.append(blank)
+            segment.appended += len(blank)
         segment.closed = True
 
     def hold(self) -> None:

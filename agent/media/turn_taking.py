@@ -1,8 +1,5 @@
-"""When the user speaks, pauses and has finished. A state machine without I/O: VAD windows, transcripts and hints in, decisions out; time is microphone samples.
-
-    QUIET ──speech──▶ SPEAKING ──dip──▶ PAUSED ──silence and transcript──▶ QUIET (Committed)
-                          ▲               │ speech goes on
-                          └───────────────┘ (Resumed)
+"""When the user speaks, pauses and has finished. A state machine without I/O (`TABLE`): VAD windows, transcripts and hints in, decisions out; time is
+microphone samples.
 
 At the first dip the sentence so far is a *candidate*: it is transcribed while the silence is still being waited out. How long the silence must be
 depends on whether the sentence sounds complete: `silence` when it does, `patience` when it does not.
@@ -11,8 +8,9 @@ depends on whether the sentence sounds complete: `silence` when it does, `patien
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from typing import Final
 
 MICROPHONE_RATE: Final = 16_000
@@ -77,9 +75,20 @@ class TurnSettings:
 
 
 class Phase(Enum):
-    QUIET = auto()
-    SPEAKING = auto()
-    PAUSED = auto()
+    QUIET = "quiet"
+    SPEAKING = "speaking"
+    PAUSED = "paused"
+
+
+class Sign(Enum):
+    """What was noticed."""
+
+    ONSET = "64 ms of voice"
+    DIP = "64 ms of silence"
+    VOICE = "the voice goes on"
+    ENOUGH = "silence that is long enough, and a transcript"
+    NOTHING = "a click, or no words"
+    RESET = "the turn was given otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,18 @@ class Discarded:
 
 Decision = SpeechStarted | Dipped | Resumed | Committed | Discarded
 
+TABLE: Final[Mapping[tuple[Phase, Sign], tuple[Phase, type[Decision]]]] = {
+    (Phase.QUIET, Sign.ONSET): (Phase.SPEAKING, SpeechStarted),
+    (Phase.SPEAKING, Sign.DIP): (Phase.PAUSED, Dipped),
+    (Phase.SPEAKING, Sign.NOTHING): (Phase.QUIET, Discarded),
+    (Phase.SPEAKING, Sign.RESET): (Phase.QUIET, Discarded),
+    (Phase.PAUSED, Sign.VOICE): (Phase.SPEAKING, Resumed),
+    (Phase.PAUSED, Sign.ENOUGH): (Phase.QUIET, Committed),
+    (Phase.PAUSED, Sign.NOTHING): (Phase.QUIET, Discarded),
+    (Phase.PAUSED, Sign.RESET): (Phase.QUIET, Discarded),
+}
+"""Whatever else is noticed changes nothing."""
+
 
 class TurnTaking:
     """The machine. `now` counts the samples of all windows so far."""
@@ -140,6 +161,11 @@ class TurnTaking:
         self._final = False
 
     @property
+    def rising(self) -> int:
+        """Samples of speech that may become an utterance."""
+        return self._run if self.phase is Phase.QUIET else 0
+
+    @property
     def started(self) -> int:
         """Where the utterance began."""
         return self._started
@@ -152,13 +178,14 @@ class TurnTaking:
             self._run = self._run + samples if probability >= s.threshold else 0
             if self._run < s.onset:
                 return []
-            self.phase, self._started, self.voiced, self._silence = Phase.SPEAKING, self.now - self._run, self._run, 0
+            self._notice(Sign.ONSET)
+            self._started, self.voiced, self._silence = self.now - self._run, self._run, 0
             return [SpeechStarted(self._started)]
         if probability >= s.release:
             self.voiced += samples
             self._silence = 0
             if self.phase is Phase.PAUSED:
-                self.phase = Phase.SPEAKING
+                self._notice(Sign.VOICE)
                 self._text = self._complete = None
                 self._final = False
                 return [Resumed(self._candidate)]
@@ -168,7 +195,7 @@ class TurnTaking:
         self._silence += samples
         if self.phase is Phase.SPEAKING and self._silence >= s.dip:
             if self.voiced < s.minimum:
-                self._end()
+                self._end(Sign.NOTHING)
                 return [Discarded()]
             return self._dip()
         return self._judge()
@@ -201,7 +228,7 @@ class TurnTaking:
         """Forget the utterance (a user turn was given otherwise: by text, say)."""
         if self.phase is Phase.QUIET:
             return []
-        self._end()
+        self._end(Sign.RESET)
         return [Discarded()]
 
     def needed(self) -> int:
@@ -225,7 +252,7 @@ class TurnTaking:
         return s.silence if ended or self._complete >= UNLIKELY else (s.silence + s.patience) // 2
 
     def _dip(self) -> list[Decision]:
-        self.phase = Phase.PAUSED
+        self._notice(Sign.DIP)
         self._candidate += 1
         self._text = self._complete = None
         return [Dipped(self._candidate, self._started, self.now - self._silence)]
@@ -234,11 +261,14 @@ class TurnTaking:
         if self.phase is not Phase.PAUSED or self._text is None or self._silence < self.needed():
             return []
         text, end, candidate = self._text, self.now - self._silence, self._candidate
-        self._end()
+        self._end(Sign.ENOUGH if text.strip() else Sign.NOTHING)
         return [Committed(candidate, text, end) if text.strip() else Discarded()]
 
-    def _end(self) -> None:
-        self.phase = Phase.QUIET
+    def _notice(self, sign: Sign) -> None:
+        self.phase, _ = TABLE[self.phase, sign]
+
+    def _end(self, sign: Sign) -> None:
+        self._notice(sign)
         self._run = self._silence = self.voiced = 0
         self._final = False
         self._text = self._complete = None

@@ -21,6 +21,7 @@ State = Literal["idle", "listening", "thinking", "speaking"]
 Language = Literal["en", "zh"]
 LanguageChoice = Literal["auto", "en", "zh"]
 Codec = Literal["pcm", "opus"]
+InterruptMode = Literal["auto", "strict", "off"]
 InterruptReason = Literal["voice", "button", "text", "operator", "context"]
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -102,11 +103,14 @@ class ClientInterrupt(Message):
 
 
 class Settings(Message):
-    """What the user changes in mid-conversation."""
+    """What the user changes in mid-conversation. `interrupt`: whether a voice stops an answer at once and is then judged (`auto`), only words that were
+    understood do (`strict`), or the voice never does (`off`).
+    """
 
-    example = {"language": "zh"}
+    example = {"language": "zh", "interrupt": "strict"}
     type: Literal["settings"] = "settings"
     language: LanguageChoice | None = None
+    interrupt: InterruptMode | None = None
 
 
 class UiEvent(Message):
@@ -119,7 +123,10 @@ class UiEvent(Message):
 
 
 class ContextUpdate(Message):
-    """The text of the page or paragraph on the user's screen. It shapes the next answers; it is data, never an instruction. `version` only grows."""
+    """The text of the page or paragraph on the user's screen. It shapes the next answers; it is data, never an instruction. `version` only grows.
+
+    An answer that is being given goes on, unless `interrupt` asks to end it.
+    """
 
     example = {"version": 4, "text": "Gallery 3: a bronze bell of the Shang dynasty.", "ttl_ms": 600000}
     type: Literal["context_update"] = "context_update"
@@ -127,6 +134,7 @@ class ContextUpdate(Message):
     text: str = Field(max_length=MAX_CONTEXT)
     ttl_ms: Annotated[int, Field(gt=0, le=86_400_000)] | None = None
     source: str | None = Field(default=None, max_length=200)
+    interrupt: bool = False
 
 
 class Playout(Message):
@@ -289,6 +297,22 @@ class ServerInterrupt(Message):
     reason: InterruptReason
 
 
+class Hold(Message):
+    """Somebody speaks: the answer `gen` falls silent at `cut_t`, for now. Mute at once; nothing fires until `resume`, or an `interrupt` ends it for good."""
+
+    example = {"cut_t": 130560}
+    type: Literal["hold"] = "hold"
+    cut_t: Count
+
+
+class Resume(Message):
+    """It was no interruption: the answer goes on at `t0`, from the beginning of the word that was broken off. What hung behind the hold has moved by its length."""
+
+    example = {"t0": 158400}
+    type: Literal["resume"] = "resume"
+    t0: Count
+
+
 class TtsAudioChunk(Message):
     """Answer audio for WebSocket clients that take JSON; binary frames of kind 2 carry the same without base64. The envelope's `t` is the first sample's media time."""
 
@@ -365,6 +389,8 @@ ServerMessage = Annotated[
     | TurnStages
     | GenerationEnd
     | ServerInterrupt
+    | Hold
+    | Resume
     | TtsAudioChunk
     | ContextAck
     | ErrorMessage

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from agent.config import Config, Limits
+from agent.conversation import floor
 from agent.conversation.conversation import Conversation
 from agent.conversation.host import Busy, ConversationHost, NotReady, UnknownPersona
 from agent.conversation.ports import DoorKind
@@ -29,9 +30,12 @@ from agent.protocol.messages import (
     ErrorMessage,
     GenerationEnd,
     GenerationStart,
+    Hold,
     Message,
     Ping,
+    Playout,
     Pong,
+    Resume,
     ServerHello,
     ServerInterrupt,
     Settings,
@@ -240,6 +244,135 @@ async def test_a_nod_does_not_stop_the_speaker(engines: InstantEngines, host: Co
     await client.until_count(GenerationEnd, 1)
     assert client.messages(ServerInterrupt) == []
     assert len(client.messages(AsrFinal)) == 1
+
+
+async def test_a_nod_is_listened_to_and_the_voice_goes_on_where_it_was(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 20)
+    stt = engines.made[0].stt
+    stt._text = lambda: "Mm-hmm."  # type: ignore[attr-defined]
+    speak(conversation, VOICE[:1_600])
+    await client.until_count(Hold, 1)
+    cut_t = client.messages(Hold)[0].cut_t
+    await client.until(lambda: client.blocks[-1].t > cut_t + RATE // 2)
+    assert all(b.blank for b in client.blocks if b.t >= cut_t)
+    shown = len(client.messages(AssistantTextDelta))
+    speak(conversation, VOICE[:3_200])
+    silence(conversation, 0.3)
+    await client.until_count(Resume, 1)
+    assert len(client.messages(AssistantTextDelta)) == shown, "nothing is shown during a hold"
+    t0 = client.messages(Resume)[0].t0
+    silence(conversation, 1.5)
+    await client.until_count(GenerationEnd, 1)
+    assert client.messages(ServerInterrupt) == []
+    assert {b.gen for b in client.blocks if not b.blank} == {1}
+    before = sum(not b.blank for b in client.blocks if b.t < cut_t)
+    after = sum(not b.blank for b in client.blocks if b.t >= t0)
+    whole = 9 * 0.25 * RATE / BLOCK_SAMPLES + 10
+    assert whole - 2 <= before + after <= whole + 0.5 * RATE / BLOCK_SAMPLES, "a word was said again, and nothing was lost"
+    assert client.messages(AssistantText)[0].text == "Answer number 1, in a sentence of some length."
+
+
+async def test_an_interrupt_during_a_hold_is_for_good(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 20)
+    speak(conversation, VOICE[:1_600])
+    await client.until_count(Hold, 1)
+    conversation.receive(Envelope(ClientInterrupt()))
+    cut = next(e for e in client.received if isinstance(e.message, ServerInterrupt))
+    assert cut.message.cut_t == client.messages(Hold)[0].cut_t
+    silence(conversation, 2)
+    conversation.receive(Envelope(TextInput(text="second")))
+    await client.until(lambda: any(gen == 3 for gen, _ in client.pitches()))
+    assert client.messages(Resume) == []
+    assert {gen for gen, _ in client.pitches()} == {1, 3}
+
+
+async def test_a_hold_of_a_client_that_sends_no_more_sound_ends(
+    engines: InstantEngines, host: ConversationHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(floor, "HOLD_SECONDS", 0.2)
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 5)
+    speak(conversation, VOICE[:1_600])
+    await client.until_count(Resume, 1)
+    await client.until_count(GenerationEnd, 1)
+
+
+async def test_who_goes_on_after_a_short_answer_began_asked_one_question(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    stt, model = engines.made[0].stt, engines.made[0].llm
+    assert isinstance(model, InstantLLM)
+    stt._text = lambda: "What is the capital?"  # type: ignore[attr-defined]
+    speak(conversation)
+    silence(conversation, 0.2)
+    await asyncio.sleep(0.01)
+    silence(conversation, 0.6)
+    await client.until(lambda: len(client.pitches()) > 2)
+    stt._text = lambda: "Of France?"  # type: ignore[attr-defined]
+    speak(conversation)
+    silence(conversation, 0.2)
+    await asyncio.sleep(0.01)
+    silence(conversation, 0.8)
+    await client.until(lambda: len(client.messages(AsrFinal)) == 2)
+    first, second = client.messages(AsrFinal)
+    assert second.text == "What is the capital Of France?"
+    assert second.id == first.id, "it is one line"
+    await client.until_count(GenerationEnd, 2)
+    asked = [i.text_content for i in model.asked[-1].items if i.type == "message" and i.role == "user"]
+    assert asked[-1] == second.text
+    assert "What is the capital?" not in asked
+
+
+async def test_what_the_client_heard_corrects_what_is_remembered(engines: InstantEngines, host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 60)
+    conversation.receive(Envelope(ClientInterrupt()))
+    start = client.messages(GenerationStart)[0].t0
+    thought = next(m for m in client.messages(AssistantText) if m.interrupted).text
+    assert len(thought) > len("Answer number")
+    assert conversation._floor.settling is not None
+    await conversation._floor.settling
+    await client.until(
+        lambda: any(i.type == "message" and i.role == "assistant" and i.interrupted for i in conversation._speaker.chat_ctx.items)
+    )
+    conversation.receive(Envelope(Playout(gen=1, t_heard=start + int(0.65 * RATE))))
+    conversation.receive(Envelope(Playout(gen=1, t_heard=2**50)))
+    conversation.receive(Envelope(TextInput(text="second")))
+    await client.until_count(GenerationEnd, 2)
+    model = engines.made[0].llm
+    assert isinstance(model, InstantLLM)
+    said = [(i.role, i.text_content or "") for i in model.asked[-1].items if i.type == "message"]
+    place = said.index(("assistant", "Answer number"))
+    assert said[place + 1][0] == "system", "the model is told that it was cut"
+
+
+async def test_a_page_may_ask_to_end_the_answer(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 5)
+    conversation.receive(Envelope(ContextUpdate(version=1, text="Another page.")))
+    assert client.messages(ServerInterrupt) == []
+    conversation.receive(Envelope(ContextUpdate(version=2, text="A third one.", interrupt=True)))
+    assert [m.reason for m in client.messages(ServerInterrupt)] == ["context"]
+
+
+async def test_what_interrupts_can_be_switched_in_mid_answer(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 5)
+    speak(conversation, VOICE[:1_600])
+    await client.until_count(Hold, 1)
+    conversation.receive(Envelope(Settings(interrupt="off")))
+    assert len(client.messages(Resume)) == 1
+    speak(conversation)
+    silence(conversation, 1.5)
+    await client.until_count(GenerationEnd, 1)
+    assert client.messages(ServerInterrupt) == []
 
 
 @pytest.mark.parametrize(("mode", "stops"), [("off", False), ("auto", True)])

@@ -57,7 +57,7 @@ def test_speeches_are_not_kept_alive() -> None:
     for _ in range(1000):
         generations.begin(Speech())
     generations.interrupt()
-    assert len(generations._ids) + len(generations._void) < 10
+    assert len(generations._ids) + len(generations._lives) < 10
 
 
 @given(st.lists(st.text(alphabet="abc 。好", min_size=1, max_size=12), min_size=1, max_size=8), st.integers(0, 50_000))

@@ -53,9 +53,10 @@ export interface TextInput {
 /** The user wants silence, now. */
 export type ClientInterrupt = Record<string, never>;
 
-/** What the user changes in mid-conversation. */
+/** What the user changes in mid-conversation. `interrupt`: whether a voice stops an answer at once and is then judged (`auto`), only words that were understood do (`strict`), or the voice never does (`off`). */
 export interface Settings {
   language?: LanguageChoice;
+  interrupt?: "auto" | "strict" | "off";
 }
 
 /** Something happened on the user's screen: a page turned, a picture clicked. */
@@ -64,12 +65,13 @@ export interface UiEvent {
   data?: Record<string, unknown>;
 }
 
-/** The text of the page or paragraph on the user's screen. It shapes the next answers; it is data, never an instruction. `version` only grows. */
+/** The text of the page or paragraph on the user's screen. It shapes the next answers; it is data, never an instruction. `version` only grows.  An answer that is being given goes on, unless `interrupt` asks to end it. */
 export interface ContextUpdate {
   version: number;
   text: string;
   ttl_ms?: number;
   source?: string;
+  interrupt?: boolean;
 }
 
 /** What was heard: the media sample now at the user's ear. Every 500 ms while sound plays, and on an interrupt. */
@@ -158,6 +160,16 @@ export interface ServerInterrupt {
   reason: InterruptReason;
 }
 
+/** Somebody speaks: the answer `gen` falls silent at `cut_t`, for now. Mute at once; nothing fires until `resume`, or an `interrupt` ends it for good. */
+export interface Hold {
+  cut_t: number;
+}
+
+/** It was no interruption: the answer goes on at `t0`, from the beginning of the word that was broken off. What hung behind the hold has moved by its length. */
+export interface Resume {
+  t0: number;
+}
+
 /** Answer audio for WebSocket clients that take JSON; binary frames of kind 2 carry the same without base64. The envelope's `t` is the first sample's media time. */
 export interface TtsAudioChunk {
   codec: Codec;
@@ -221,6 +233,8 @@ export interface ServerMessages {
   turn_stages: TurnStages;
   generation_end: GenerationEnd;
   interrupt: ServerInterrupt;
+  hold: Hold;
+  resume: Resume;
   tts_audio_chunk: TtsAudioChunk;
   context_ack: ContextAck;
   error: ErrorMessage;

@@ -308,6 +308,15 @@ export class LiveSession implements Session {
       case "generation_end":
         this.#playout.end(event.gen, event.t_end);
         break;
+      case "hold":
+        this.#report(this.#playout.tick(this.heardMedia()));
+        this.#door?.speaker.hold();
+        this.#emitter.emit("hold", { gen: event.gen, cut_t: event.cut_t });
+        break;
+      case "resume":
+        this.#door?.speaker.goOn(event.gen, event.t0);
+        this.#emitter.emit("resume", { gen: event.gen, t0: event.t0 });
+        break;
       case "interrupt":
         this.#silence(event.gen);
         this.#emitter.emit("interrupt", { gen: event.gen, cut_t: event.cut_t, reason: event.reason });

@@ -46,6 +46,9 @@ export interface SessionEvents {
   user_text: { id: string; text: string; final: boolean; language?: string; via: "voice" | "text" };
   /** What the digital human says: the whole text so far. A later event of the same `id` replaces it. */
   agent_text: { id: string; gen: number; text: string; final: boolean; interrupted?: boolean };
+  /** Somebody speaks: the answer is silent for now; nothing moves until `resume`, or an `interrupt` ends it. */
+  hold: { gen: number; cut_t: number };
+  resume: { gen: number; t0: number };
   interrupt: { gen: number; cut_t: number; reason: string };
   error: { code: string; message: string; recoverable: boolean; retry_ms?: number };
   connection: ConnectionEvent;

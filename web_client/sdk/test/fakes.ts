@@ -15,6 +15,8 @@ export function fakeContext(): AudioContext {
 export class FakeSpeaker implements Speaker {
   at: number | null = null;
   begin = vi.fn<Speaker["begin"]>();
+  hold = vi.fn<Speaker["hold"]>();
+  goOn = vi.fn<Speaker["goOn"]>();
   purge = vi.fn<Speaker["purge"]>();
   heard = (): number | null => this.at;
   level = (): number => 0.5;

@@ -272,6 +272,24 @@ describe("an interrupt", () => {
     expect(door.setting.admits(2)).toBe(true);
   });
 
+  test("a hold silences at once and says what was heard; the answer goes on, or not", async () => {
+    const { session, door } = await speaking();
+    const seen: object[] = [];
+    session.on("hold", (event) => seen.push({ ...event, silent: door.speaker.hold.mock.calls.length }));
+    session.on("resume", (event) => seen.push(event));
+    door.tell("hold", { cut_t: 6000 }, 1);
+    expect(door.of("playout")).toEqual([{ gen: 1, t_heard: 5000 }]);
+    door.tell("resume", { t0: 30_000 }, 1);
+    expect(door.speaker.goOn).toHaveBeenCalledWith(1, 30_000);
+    expect(seen).toEqual([
+      { gen: 1, cut_t: 6000, silent: 1 },
+      { gen: 1, t0: 30_000 },
+    ]);
+    door.tell("interrupt", { cut_t: 40_000, reason: "voice" }, 2);
+    door.tell("resume", { t0: 50_000 }, 1);
+    expect(door.speaker.goOn).toHaveBeenCalledTimes(1);
+  });
+
   test("of the user is silent before the server knows, and is not reported twice", async () => {
     const { session, door } = await speaking();
     session.interrupt();

@@ -3,7 +3,8 @@
  * Runs in the AudioWorklet: plays answers by their media time. This file is loaded as it is, so it stands alone. The context runs at 48 kHz, so that one
  * frame is one media sample.
  *
- * In: `{chunk: Chunk}`, `{purge: number}` (nothing of an older generation is played any more). Out: `Report`, when something in it has changed.
+ * In: `{chunk: Chunk}`, `{purge: number}` (nothing of an older generation is played any more), `{hold: true}` (what waits is not played; it is sent again).
+ * Out: `Report`, when something in it has changed.
  *
  * A hole in `t` is silence. The map from frames to media samples stays as it is while sound comes in time; the first sound of a generation, and sound that
  * came too late, is gathered for a moment that adapts to the network, and the map begins anew.
@@ -74,10 +75,19 @@ export class Player {
   /** @param {number} minGen */
   purge(minGen) {
     this.minGen = Math.max(this.minGen, minGen);
+    this.keep((chunk) => chunk.gen >= this.minGen);
+  }
+
+  hold() {
+    this.keep(() => false);
+  }
+
+  /** Forgets the sound that waits, except for some. What is sounding ends in a slope. @param {(chunk: Chunk) => boolean} wanted */
+  keep(wanted) {
     const head = this.queue[0];
-    const stays = this.queue.filter((chunk) => chunk.gen >= this.minGen);
+    const stays = this.queue.filter(wanted);
     if (!head || stays.length === this.queue.length) return;
-    const sounding = this.state === "playing" && head.gen < this.minGen && head.t + this.offset === this.t;
+    const sounding = this.state === "playing" && !wanted(head) && head.t + this.offset === this.t;
     if (sounding) {
       const tail = head.samples.slice(this.offset, this.offset + FADE_SAMPLES);
       stays.unshift({ gen: head.gen, t: this.t, samples: tail.map((sample, k) => sample * (1 - (k + 1) / tail.length)) });
@@ -147,6 +157,7 @@ if (typeof registerProcessor === "function") {
         this.port.onmessage = ({ data }) => {
           if (data.chunk) this.player.push(data.chunk);
           if (data.purge !== undefined) this.player.purge(data.purge);
+          if (data.hold) this.player.hold();
         };
       }
 

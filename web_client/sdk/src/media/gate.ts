@@ -6,7 +6,7 @@ const TAIL_MS = 300;
 const DISTRUST_MS = 600;
 
 /**
- * Mutes after an interrupt, until the new answer is at the ear. For doors where old sound is still on its way and cannot be taken back.
+ * Mutes after an interrupt, until the new answer is at the ear, and while an answer is held. For doors where old sound is still on its way and cannot be taken back.
  * Times in milliseconds on any steady clock; media time in samples, null where the door does not know it.
  */
 export class Gate {
@@ -17,6 +17,12 @@ export class Gate {
   shut(minGen: number, now: number): void {
     if (this.#next && this.#next.gen < minGen) this.#next = undefined;
     this.#minGen = Math.max(this.#minGen, minGen);
+    this.#shutAt = now;
+  }
+
+  /** Whatever comes next opens it: the same answer going on, or another one. */
+  hold(now: number): void {
+    this.#next = undefined;
     this.#shutAt = now;
   }
 

@@ -52,6 +52,14 @@ export class PcmSpeaker implements Speaker {
     // Each chunk says where it belongs.
   }
 
+  hold(): void {
+    this.#node.port.postMessage({ hold: true });
+  }
+
+  goOn(): void {
+    // It is sent again.
+  }
+
   purge(minGen: number): void {
     this.#node.port.postMessage({ purge: minGen });
   }

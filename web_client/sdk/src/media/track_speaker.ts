@@ -58,8 +58,21 @@ export class TrackSpeaker implements Speaker {
     this.#gate.begin(gen, t0, performance.now());
   }
 
+  hold(): void {
+    this.#gate.hold(performance.now());
+    this.#watchGate();
+  }
+
+  goOn(gen: number, t0: number): void {
+    this.begin(gen, t0);
+  }
+
   purge(minGen: number): void {
     this.#gate.shut(minGen, performance.now());
+    this.#watchGate();
+  }
+
+  #watchGate(): void {
     this.#gateTimer ??= setInterval(() => this.#tryGate(), GATE_MS);
     this.#mute();
   }

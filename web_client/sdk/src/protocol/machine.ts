@@ -31,6 +31,8 @@ export type MachineEvent =
   | ({ type: "agent_text" } & AgentText)
   | { type: "generation_start"; gen: number; t0: number }
   | { type: "generation_end"; gen: number; t_end: number; interrupted: boolean }
+  | { type: "hold"; gen: number; cut_t: number }
+  | { type: "resume"; gen: number; t0: number }
   | { type: "interrupt"; gen: number; cut_t: number; reason: string }
   | { type: "audio"; gen: number; t: number; chunk: TtsAudioChunk }
   | ({ type: "clock" } & Clock)
@@ -55,6 +57,8 @@ const OF_AN_ANSWER: ReadonlySet<keyof ServerMessages> = new Set([
   "generation_start",
   "turn_stages",
   "generation_end",
+  "hold",
+  "resume",
   "tts_audio_chunk",
 ]);
 
@@ -179,6 +183,10 @@ export class SessionMachine {
         return [{ type: "generation_start", gen, t0: d.t0 }];
       case "generation_end":
         return [{ type: "generation_end", gen, t_end: d.t_end, interrupted: d.interrupted ?? false }];
+      case "hold":
+        return [{ type: "hold", gen, cut_t: d.cut_t }];
+      case "resume":
+        return [{ type: "resume", gen, t0: d.t0 }];
       case "interrupt":
         this.#minGen = Math.max(this.#minGen, gen);
         return [...this.#cut(this.#minGen), { type: "interrupt", gen, cut_t: d.cut_t, reason: d.reason }];

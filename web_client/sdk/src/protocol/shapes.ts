@@ -44,6 +44,8 @@ export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<Server
   generation_start: { t0: count },
   turn_stages: { stages: numbers },
   generation_end: { t_end: count, interrupted: maybe(flag) },
+  hold: { cut_t: count },
+  resume: { t0: count },
   interrupt: { cut_t: count, reason: text },
   tts_audio_chunk: { codec: either("pcm", "opus"), sample_rate: count, seq: count, data: text },
   context_ack: { version: count, accepted: flag, reason: maybe(text) },

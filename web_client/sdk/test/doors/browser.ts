@@ -38,7 +38,7 @@ export class FakeAnalyser extends Node {
 
 export class FakeWorklet extends Node {
   static made: FakeWorklet[] = [];
-  readonly posted: { chunk?: { gen: number; t: number; samples: Float32Array }; purge?: number }[] = [];
+  readonly posted: { chunk?: { gen: number; t: number; samples: Float32Array }; purge?: number; hold?: true }[] = [];
   readonly port = {
     onmessage: null as ((event: { data: unknown }) => void) | null,
     postMessage: (message: FakeWorklet["posted"][number]) => this.posted.push(message),

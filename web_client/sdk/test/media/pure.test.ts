@@ -131,6 +131,27 @@ describe("gate", () => {
     expect(gate.open(1700, 5)).toBe(true);
   });
 
+  test("a hold lasts until the answer that goes on is at the ear", () => {
+    const gate = new Gate();
+    gate.begin(1, 0, 0);
+    expect(gate.open(10, 500)).toBe(true);
+    gate.hold(1000);
+    expect(gate.open(9000, 90_000)).toBe(false);
+    gate.begin(1, 100_000, 9000);
+    expect(gate.open(9010, 99_000)).toBe(false);
+    expect(gate.open(9020, 99_600)).toBe(true);
+  });
+
+  test("a hold ends with an interrupt and another answer", () => {
+    const gate = new Gate();
+    gate.hold(1000);
+    gate.shut(2, 1400);
+    gate.begin(1, 50_000, 1500);
+    expect(gate.open(1600, 60_000)).toBe(false);
+    gate.begin(2, 100_000, 2000);
+    expect(gate.open(2010, 99_600)).toBe(true);
+  });
+
   test("an interrupt that was overtaken by the newer answer does not shut it out", () => {
     const gate = new Gate();
     gate.begin(3, 100_000, 1000);

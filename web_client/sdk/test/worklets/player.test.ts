@@ -83,6 +83,21 @@ describe("within a generation", () => {
   });
 });
 
+describe("a hold", () => {
+  test("drops what waits, and plays what is sent again at its place", () => {
+    const player = new Player();
+    player.push(sound(1, 0, 200 * MS));
+    const before = render(player, 0, BLOCK * 10);
+    player.hold();
+    const silent = render(player, before.length, BLOCK * 200);
+    expect(silent.findLastIndex((sample) => sample !== 0)).toBeLessThan(3 * MS);
+    const again = sound(1, player.t + 480, 100 * MS);
+    player.push(again);
+    expect(firstSound(render(player, before.length + silent.length, BLOCK * 10))).toBe(480);
+    expect(player.underruns).toBe(0);
+  });
+});
+
 describe("an interrupt", () => {
   test("stops what sounds within 3 ms, falling, and drops what waits", () => {
     const player = new Player();
