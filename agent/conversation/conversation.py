@@ -29,6 +29,7 @@ from agent.conversation.recognizers import Transcript, recognizer
 from agent.conversation.script import Caption, Scripts
 from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
+from agent.conversation.stillness import Stillness
 from agent.media.pump import Pump
 from agent.media.timeline import Ended, Fired, Started, Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking, sure_beginning
@@ -164,6 +165,7 @@ class Conversation:
             interrupt=turn.interrupt,
             anticipate=anticipates,
         )
+        self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
         self._speaker = Speaker(self, self._persona, self._scripts)
         self._session: AgentSession[None] = AgentSession(
             stt=self._ear,
@@ -248,6 +250,7 @@ class Conversation:
         try:
             self._generations.interrupt()
             self._floor.close()
+            self._stillness.close()
             self._output.close()
             await self._tasks.aclose()
             await self._ear.aclose()  # before the engine: what is understood now would begin an answer
@@ -272,6 +275,7 @@ class Conversation:
         """Microphone sound, see `ports.Guest`."""
         if self._listening and not self._closing:
             self._ear.push(pcm)
+            self._stillness.heard()
 
     def receive(self, envelope: Envelope[Any]) -> None:
         """A message from the client, see `ports.Guest`."""

@@ -162,6 +162,11 @@ class Ear(stt.STT[Any]):
 
     # ------------------------------------------------------------------------------------------------------- what goes in
 
+    @property
+    def engaged(self) -> bool:
+        """Somebody's turn is open, or a hold waits for its verdict."""
+        return self._turns.phase is not Phase.QUIET or self._barge_in.held
+
     def push(self, pcm: bytes) -> None:
         """Microphone sound: 16 kHz mono 16-bit, any length, in order."""
         self._pending += pcm
