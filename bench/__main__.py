@@ -30,6 +30,8 @@ TABLES: Final = {
     "anticipation": "what preparing an answer during the silence hides, with a language model of OpenAI's protocol that takes its time",
     "start": "from a cold process to the page and to the first conversation, and what waiting costs",
     "answers": "whether the local model's answers are fit to be spoken",
+    "barge_in": "from a user's first sample to silence at their ear, in a room; stock livekit-agents beside it",
+    "nods": "whether nods and coughs over an answer are let pass, and interruptions understood",
     "pauses": "whether a pause after a comma, and a plain sentence, are left alone by the turn-taking",
     "pair": "two conversations at once on this machine, and a third",
     "latency": "end of speech to first sound with the local models, English and Chinese",

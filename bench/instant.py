@@ -19,6 +19,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConn
 from livekit.agents.utils import AudioBuffer
 
 from agent.config import Persona
+from agent.conversation.ear import VoiceActivity
 from agent.conversation.parts import Parts
 from agent.media.block import Pcm
 
@@ -131,8 +132,18 @@ class _InstantSpeech(tts.ChunkedStream):
 class InstantEngines:
     """Implements `parts.Engines`. `made` keeps what was built."""
 
-    def __init__(self, *, answer: Callable[[llm.ChatContext], str] | None = None, token_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        answer: Callable[[llm.ChatContext], str] | None = None,
+        token_seconds: float = 0.0,
+        ears: Callable[[], VoiceActivity] | None = None,
+        words: int = 0,
+    ) -> None:
+        """`ears`: instead of loudness. `words`: how long an answer is at least."""
         self.ready = True
+        self._ears = ears or LoudnessDetector
+        self._words = words
         self.made: list[Parts] = []
         self._token_seconds = token_seconds
         self._answer = answer
@@ -151,14 +162,14 @@ class InstantEngines:
         def numbered(context: llm.ChatContext) -> str:
             nonlocal answers
             answers += 1
-            return f"Answer number {answers}, in a sentence of some length."
+            return f"Answer number {answers}, in a sentence of some length." + self._words * " And so on."
 
         def utterance() -> str:
             self._utterances += 1
             return "What is the question?"
 
         parts = Parts(
-            vad=LoudnessDetector(),
+            vad=self._ears(),
             stt=InstantSTT(utterance),
             llm=InstantLLM(self._answer or numbered, token_seconds=self._token_seconds),
             tts=InstantTTS(),

@@ -59,14 +59,15 @@ class DeafenedEngines:
     ready = True
     capacity = 1
 
-    def __init__(self, engines: ConfiguredEngines) -> None:
+    def __init__(self, engines: ConfiguredEngines, model: InstantLLM | None = None) -> None:
         self._engines = engines
+        self._model = model or InstantLLM(lambda prompt: "All right, number one.")
 
     def missing(self) -> list[str]:
         return []
 
     def build(self, persona: Persona) -> Parts:
-        return dataclasses.replace(self._engines.build(persona), llm=InstantLLM(lambda prompt: "All right, number one."), tts=InstantTTS())
+        return dataclasses.replace(self._engines.build(persona), llm=self._model, tts=InstantTTS())
 
     async def aclose(self) -> None:
         pass

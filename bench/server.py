@@ -1,16 +1,23 @@
-"""The product's own processes with instant engines: `python -m bench.server gateway|worker`. Prints `ready`, and for the gateway its address."""
+"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears]`. Prints `ready`, and for the gateway its address.
+
+`real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
-from typing import cast
+from collections.abc import Callable
+from typing import Final, cast
 
 from agent.config import load
-from agent.engines import ConfiguredEngines
+from agent.conversation.ear import VoiceActivity
+from agent.engines import ConfiguredEngines, SileroDetector
 from agent.gateway import run_gateway
 from agent.models.progress import Observer
+from agent.models.store import ModelStore
+from agent.providers.vad.silero import SileroModel
 from agent.worker import run_worker
 from bench.instant import InstantEngines
 
@@ -28,9 +35,18 @@ class PreparedEngines(InstantEngines):
         pass
 
 
-async def serve(role: str) -> None:
+LONG_WORDS: Final = 30
+
+
+def silero() -> Callable[[], VoiceActivity]:
+    """Detectors of one shared network."""
+    model = SileroModel(ModelStore().path("silero-vad"))
+    return lambda: SileroDetector(model)
+
+
+async def serve(role: str, real_ears: bool) -> None:
     """Until a signal comes."""
-    engines = PreparedEngines()
+    engines = PreparedEngines(ears=silero(), words=LONG_WORDS) if real_ears else PreparedEngines()
     if role == "worker":
         await run_worker(load(), engines, on_ready=lambda: print("ready", flush=True))
     else:
@@ -39,4 +55,4 @@ async def serve(role: str) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(sys.argv[1], "real-ears" in sys.argv))

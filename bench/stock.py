@@ -9,17 +9,18 @@ import asyncio
 import logging
 import os
 import sys
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, vad
 
-from agent.config import Persona, Turn
+from agent.config import Persona, Turn, load
 from agent.media.turn_taking import MICROPHONE_RATE
 from agent.providers.vad.detector import Edge, SpeechDetector, Thresholds
 from bench.instant import InstantEngines, LoudnessDetector
 from bench.livekit_rooms import token
+from bench.server import LONG_WORDS
 
 WINDOW: Final = 512
 SILENCE_SECONDS: Final = Turn().silence_ms / 1000
@@ -104,7 +105,29 @@ async def join(name: str) -> AgentSession[None]:
     return session
 
 
+async def interruptible(name: str, mode: str) -> AgentSession[None]:
+    """An agent that greets and gives long answers. `stock`: livekit-agents' defaults, its own voice activity detection included; `stock fast`: it interrupts
+    after 50 ms of voice."""
+    parts = InstantEngines(words=LONG_WORDS).build(Persona())
+    fast: Any = {
+        "turn_handling": {"turn_detection": "vad", "interruption": {"mode": "vad", "min_duration": 0.05}},
+        "aec_warmup_duration": None,
+    }
+    session: AgentSession[None] = AgentSession(stt=parts.stt, llm=parts.llm, tts=parts.tts, **(fast if mode == "stock fast" else {}))
+    room = rtc.Room()
+    credentials = os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"]
+    await room.connect(os.environ["LIVEKIT_URL"], token(*credentials, name, "agent", agent=True))
+    await session.start(Agent(instructions="You answer."), room=room, record=False)
+    room.on("participant_connected", lambda participant: session.say(load().personas["default"].greeting))
+    return session
+
+
 async def main(rooms: list[str]) -> None:
+    if rooms[0] == "--barge-in":
+        sessions = [await interruptible(name, rooms[1]) for name in rooms[2:]]
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
     sessions = [await join(rooms[0])]
     print("ready one", flush=True)
     if len(rooms) > 1:

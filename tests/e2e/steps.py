@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import wave
+
 from playwright.sync_api import Page, expect
 
+from agent.media.block import Pcm
+from tests.fixtures.speech import SAMPLE_RATE
+
 ANSWER_MS = 60_000
+MICROPHONE = """
+navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext();
+  const microphone = context.createMediaStreamDestination();
+  window.say = async (wav) => {
+    const sound = await context.decodeAudioData(Uint8Array.from(atob(wav), (c) => c.charCodeAt(0)).buffer);
+    const source = new AudioBufferSourceNode(context, { buffer: sound });
+    source.connect(microphone);
+    source.start();
+    await new Promise((done) => { source.onended = done; });
+  };
+  return microphone.stream;
+};
+"""
+"""A microphone that says what it is told, when it is told."""
 
 
 def lines(page: Page, side: str) -> str:
@@ -47,3 +69,81 @@ def loudest(page: Page) -> float:
         })"""
     )
     return level
+
+
+def talkative(page: Page) -> None:
+    """The page's microphone, from its next load on, says what `say` tells it."""
+    page.add_init_script(MICROPHONE)
+
+
+def say(page: Page, pcm: Pcm) -> None:
+    """Say 24 kHz sound into the page's microphone; returns when it has been said."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE)
+        out.writeframes(pcm.tobytes())
+    page.evaluate("wav => window.say(wav)", base64.b64encode(file.getvalue()).decode())
+
+
+def long_answer(page: Page) -> None:
+    """Ask for something long, and hear it begin."""
+    page.get_by_test_id("text-input").fill("Please count slowly from one to thirty.")
+    page.get_by_test_id("send").click()
+    page.wait_for_function("() => window.visavis.outputLevel() > 0.05", timeout=ANSWER_MS)
+
+
+def interrupt_by_voice(page: Page, words: Pcm) -> None:
+    """Speak over an answer: it falls silent, and nothing of it comes back, neither as sound nor as a message."""
+    long_answer(page)
+    page.evaluate(
+        """() => {
+            window.levels = [];
+            window.watching = setInterval(() => window.levels.push([performance.timeOrigin + performance.now(), window.visavis.outputLevel()]), 10);
+        }"""
+    )
+    before = page.evaluate("performance.timeOrigin + performance.now()")
+    say(page, words)
+    page.wait_for_function(
+        "since => window.visavis.log.some(e => e.at > since && e.message.type === 'interrupt')", arg=before, timeout=10_000
+    )
+    found = page.evaluate(
+        """since => {
+            clearInterval(window.watching);
+            const log = window.visavis.log.filter(e => e.at > since);
+            const cut = log.find(e => e.message.type === "interrupt");
+            const hold = log.find(e => e.message.type === "hold");
+            const next = log.find(e => e.message.type === "generation_start" && e.message.gen > cut.message.gen);
+            const silentFrom = (hold ?? cut).at + 100;
+            const louder = window.levels.filter(([at, level]) => at > silentFrom && (!next || at < next.at) && level > 0.02);
+            return {
+                held: hold ? hold.at - since : null,
+                cut: cut.at - since,
+                reason: cut.message.d.reason,
+                older: log.slice(log.indexOf(cut)).filter(e => e.message.gen < cut.message.gen).map(e => e.message.type),
+                louder: louder.length,
+            };
+        }""",
+        before,
+    )
+    assert found["reason"] == "voice"
+    assert found["held"] is not None
+    assert found["held"] <= found["cut"]
+    assert found["older"] == []
+    assert found["louder"] == 0, f"sound after the hold: {found}"
+
+
+def nod(page: Page, words: Pcm) -> None:
+    """A nod over an answer: it is held at most, and goes on to its end."""
+    long_answer(page)
+    before = page.evaluate("performance.timeOrigin + performance.now()")
+    say(page, words)
+    page.wait_for_function(
+        "since => window.visavis.log.some(e => e.at > since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
+    )
+    log: list[str] = page.evaluate("since => window.visavis.log.filter(e => e.at > since).map(e => e.message.type)", before)
+    assert "interrupt" not in log
+    assert log.count("hold") == log.count("resume")
+    answer = page.locator(lines(page, "agent")).last.inner_text()
+    assert len(answer) > 20, answer

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visitor
-from tests.e2e.steps import ANSWER_MS, begin, lines, loudest
+from tests.e2e.steps import ANSWER_MS, begin, interrupt_by_voice, lines, loudest, nod, talkative
 from tests.fixtures.speech import Speaker
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.livekit]
@@ -38,3 +38,14 @@ def test_two_rooms_in_one_worker_do_not_hear_each_other(rooms: str, visitor: Vis
     for page, foreign in ((ann, "星期"), (bob, "Italy|Rome")):
         assert not re.search(foreign, page.locator("body").inner_text())
         expect(page.locator(lines(page, "user"))).to_have_count(1)
+
+
+def test_an_interruption_in_a_room_is_silence_and_a_nod_is_not_one(rooms: str, visitor: Visitor, speaker: Speaker) -> None:
+    page = visitor.open("about:blank")
+    talkative(page)
+    page.goto(f"{rooms}/?door=livekit&lang=en")
+    begin(page)
+    page.wait_for_function("window.say !== undefined")
+    interrupt_by_voice(page, speaker.say("Stop, please wait a moment."))
+    page.wait_for_function("() => window.visavis.state === 'listening'", timeout=60_000)
+    nod(page, speaker.say("Uh-huh."))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 import sys
 import time
 import urllib.request
-import wave
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -22,9 +18,9 @@ from agent.protocol.messages import Language
 from bench.questions import QUESTIONS
 from infra.ports import free_tcp_port
 from tests.e2e.conftest import READY_SECONDS, Visitor
-from tests.e2e.steps import ANSWER_MS, begin
+from tests.e2e.steps import ANSWER_MS, begin, say, talkative
 from tests.fixtures.program import Program
-from tests.fixtures.speech import SAMPLE_RATE, Speaker
+from tests.fixtures.speech import Speaker
 
 pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.models]
 
@@ -35,20 +31,6 @@ GROWTH = 1.04
 """Memory at the end, over that when things had settled."""
 MOST_SILENCE = 0.03
 """Seconds of silence within the answers, an answer: the voice was late."""
-MICROPHONE = """
-navigator.mediaDevices.getUserMedia = async () => {
-  const context = new AudioContext();
-  const microphone = context.createMediaStreamDestination();
-  window.say = async (wav) => {
-    const sound = await context.decodeAudioData(Uint8Array.from(atob(wav), (c) => c.charCodeAt(0)).buffer);
-    const source = new AudioBufferSourceNode(context, { buffer: sound });
-    source.connect(microphone);
-    source.start();
-    await new Promise((done) => { source.onended = done; });
-  };
-  return microphone.stream;
-};
-"""
 
 
 @pytest.fixture
@@ -59,16 +41,6 @@ def alone(models: None, tmp_path: Path) -> Iterator[tuple[str, int]]:
         program.wait_for("Ready: ", READY_SECONDS)
         yield f"http://127.0.0.1:{port}", program.pid
         assert program.stop() == 0, "\n".join(program.lines[-30:])
-
-
-def _wav(pcm: Any) -> str:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(SAMPLE_RATE)
-        out.writeframes(pcm.tobytes())
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def _megabytes(pid: int) -> float:
@@ -89,7 +61,7 @@ def _metric(url: str, name: str) -> float:
 def test_ten_minutes_of_talk(alone: tuple[str, int], visitor: Visitor, speaker: Speaker, language: Language) -> None:
     url, pid = alone
     page = visitor.open("about:blank")
-    page.add_init_script(MICROPHONE)
+    talkative(page)
     page.goto(f"{url}/?lang={language}")
     begin(page)
     page.wait_for_function("window.say !== undefined")
@@ -100,7 +72,7 @@ def test_ten_minutes_of_talk(alone: tuple[str, int], visitor: Visitor, speaker: 
             break
         expect(page.get_by_test_id("state")).to_have_text("listening", timeout=ANSWER_MS)
         before = page.evaluate("performance.timeOrigin + performance.now()")
-        page.evaluate("wav => window.say(wav)", _wav(speaker.say(question)))
+        say(page, speaker.say(question))
         page.wait_for_function(
             "since => window.visavis.log.some(e => e.at >= since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
         )

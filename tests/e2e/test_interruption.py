@@ -1,0 +1,23 @@
+"""Talking over the digital human, on the page, by each of our own doors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Visitor
+from tests.e2e.steps import begin, interrupt_by_voice, nod, talkative
+from tests.fixtures.speech import Speaker
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
+
+
+@pytest.mark.parametrize("door", ["peer", "ws"])
+def test_an_interruption_is_silence_and_a_nod_is_not_one(demo: str, visitor: Visitor, speaker: Speaker, door: str) -> None:
+    page = visitor.open("about:blank")
+    talkative(page)
+    page.goto(f"{demo}/?door={door}&lang=en")
+    begin(page)
+    page.wait_for_function("window.say !== undefined")
+    interrupt_by_voice(page, speaker.say("Stop, please wait a moment."))
+    page.wait_for_function("() => window.visavis.state === 'listening'", timeout=60_000)
+    nod(page, speaker.say("Uh-huh." if door == "peer" else "嗯。"))
