@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.conversation.backchannel import is_backchannel
@@ -30,6 +30,7 @@ def test_an_interrupt_before_the_first_sound_counts() -> None:
     assert generations.of(speech) is None
 
 
+@settings(max_examples=2_000, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["announce", "begin", "interrupt"]), st.integers(0, 5)), max_size=60))
 def test_ids_grow_and_the_dead_stay_dead(actions: list[tuple[str, int]]) -> None:
     generations, speeches = Generations(), [Speech() for _ in range(6)]
