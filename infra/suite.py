@@ -18,7 +18,9 @@ NO_TESTS_COLLECTED = 5
 
 
 def pytest_command(arguments: list[str], *, soak: bool) -> list[str]:
-    return [str(PYTHON), "-m", "pytest", "-m", "soak" if soak else "not soak", *arguments]
+    """All of it runs in two workers: one is busy with the models, the browser and the servers, the other does the rest meanwhile."""
+    workers = [] if soak or arguments else ["-n", "2", "--dist", "loadgroup"]
+    return [str(PYTHON), "-m", "pytest", "-m", "soak" if soak else "not soak", *workers, *arguments]
 
 
 def verdict(page_status: int, pytest_status: int) -> int:

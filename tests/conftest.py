@@ -39,3 +39,10 @@ def chromium_path() -> str:
 def free_port() -> int:
     """A TCP port of loopback on which nothing listens."""
     return free_tcp_port()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`-n 2 --dist loadgroup`), what needs models, a browser or a server stays with one of them: each would start its own."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("browser", "livekit", "models")):
+            item.add_marker(pytest.mark.xdist_group("world"))

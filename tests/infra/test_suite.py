@@ -14,6 +14,7 @@ def test_both_have_to_pass_and_no_test_at_all_is_a_failure(page: int, tests: int
 def test_long_tests_run_when_they_are_asked_for_only() -> None:
     assert pytest_command(["-x"], soak=False)[-4:] == ["pytest", "-m", "not soak", "-x"]
     assert pytest_command([], soak=True)[-2:] == ["-m", "soak"]
+    assert pytest_command([], soak=False)[-4:] == ["-n", "2", "--dist", "loadgroup"]
 
 
 def test_no_test_collected_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
