@@ -476,8 +476,10 @@ class Conversation:
                     self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
                     self._caption(text)
                 case Ended():
-                    self._on_event("late_voice", (self._timeline.late - self._late) / RATE)
-                    self._late = self._timeline.late
+                    if late := self._timeline.late - self._late:
+                        self._late += late
+                        self._on_event("late_voice", late / RATE)
+                        logger.info("session %s: %.0f ms of silence within answer %d", self.session_id, late / RATE * 1000, gen)
                     script = self._output.script_of(segment)
                     self.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
                     self.send(GenerationEnd(t_end=t), gen=gen, t=t)
