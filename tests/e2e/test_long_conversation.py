@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
 from agent.protocol.messages import Language
@@ -34,12 +35,12 @@ MOST_SILENCE = 0.03
 
 
 @pytest.fixture
-def alone(models: None, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """A program of its own: its address and its process."""
+def alone(models: None, tmp_path: Path) -> Iterator[tuple[str, Program]]:
+    """A program of its own, and its address."""
     port = free_tcp_port()
     with Program([sys.executable, "-m", "agent.cli", "demo"], {"VISAVIS_HOME": str(tmp_path), "PORT": str(port)}) as program:
         program.wait_for("Ready: ", READY_SECONDS)
-        yield f"http://127.0.0.1:{port}", program.pid
+        yield f"http://127.0.0.1:{port}", program
         assert program.stop() == 0, "\n".join(program.lines[-30:])
 
 
@@ -58,8 +59,8 @@ def _metric(url: str, name: str) -> float:
 
 @pytest.mark.timeout(MINUTES * 60 + READY_SECONDS + 120)
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_ten_minutes_of_talk(alone: tuple[str, int], visitor: Visitor, speaker: Speaker, language: Language) -> None:
-    url, pid = alone
+def test_ten_minutes_of_talk(alone: tuple[str, Program], visitor: Visitor, speaker: Speaker, language: Language) -> None:
+    url, program = alone
     page = visitor.open("about:blank")
     talkative(page)
     page.goto(f"{url}/?lang={language}")
@@ -73,21 +74,29 @@ def test_ten_minutes_of_talk(alone: tuple[str, int], visitor: Visitor, speaker: 
         expect(page.get_by_test_id("state")).to_have_text("listening", timeout=ANSWER_MS)
         before = page.evaluate("performance.timeOrigin + performance.now()")
         say(page, speaker.say(question))
-        page.wait_for_function(
-            "since => window.visavis.log.some(e => e.at >= since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
-        )
+        try:
+            page.wait_for_function(
+                "since => window.visavis.log.some(e => e.at >= since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
+            )
+        except PlaywrightError as error:
+            log = page.evaluate(
+                "since => window.visavis.log.filter(e => e.at >= since).map(e => [e.message.type, JSON.stringify(e.message.d)])", before
+            )
+            told = "\n".join([*map(str, log), *program.lines[-20:]])
+            raise AssertionError(f"turn {turns}, {question}: no answer was heard to its end\n{told}") from error
         turns += 1
         kinds: list[str] = page.evaluate("since => window.visavis.log.filter(e => e.at >= since).map(e => e.message.type)", before)
         answers_heard += kinds.count("generation_end")
         if kinds.count("asr_final") != 1 or "interrupt" in kinds or "error" in kinds:
             split.append(question)
         if not settled and time.monotonic() - started > SETTLED_MINUTES * 60:
-            settled = _megabytes(pid)
-    grown = _megabytes(pid) / settled
+            settled = _megabytes(program.pid)
+    grown = _megabytes(program.pid) / settled
     late = _metric(url, "visavis_late_voice_seconds_total")
     print(
         f"\n{language}: {turns} turns, {answers_heard} answers; {late:.2f} s of silence within them; cut in on: {split}; memory × {grown:.3f}"
     )
+    print("\n".join(line for line in program.lines if "silence within" in line))
     assert turns > MINUTES * 3
     assert split == []
     assert late <= MOST_SILENCE * turns
