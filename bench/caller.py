@@ -165,6 +165,10 @@ class Caller:
         self._last_sound = at + heard[1] / RATE
         self._changed.set()
 
+    def silent(self, at: float) -> None:
+        self._last_sound = min(self._last_sound, at)
+        self._changed.set()
+
     def closed(self, reason: str) -> None:
         self._closed = reason or "closed"
         self._changed.set()

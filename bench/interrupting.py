@@ -43,6 +43,11 @@ class Interrupter(Caller):
                 self._grains.append((at + start / RATE, _pitch(grain)))
         del self._grains[:-20_000]
 
+    def silent(self, at: float) -> None:
+        super().silent(at)
+        while self._grains and self._grains[-1][0] > at:
+            self._grains.pop()
+
     async def begins(self, after: float, limit_seconds: float) -> float:
         """When sound is heard first after a moment. Raises `TimeoutError`."""
         async with asyncio.timeout(limit_seconds):

@@ -39,6 +39,9 @@ class _Guest:
     def sound(self, pcm: object, at: float) -> None:
         pass
 
+    def silent(self, at: float) -> None:
+        pass
+
     def closed(self, reason: str) -> None:
         pass
 

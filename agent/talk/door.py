@@ -28,6 +28,9 @@ class Listener(Protocol):
     def sound(self, pcm: Pcm, at: float) -> None:
         """48 kHz mono that is at the ear from loop time `at` on."""
 
+    def silent(self, at: float) -> None:
+        """What was to be at the ear from loop time `at` on is not: the answer was held, or interrupted."""
+
     def closed(self, reason: str) -> None: ...
 
 

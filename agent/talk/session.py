@@ -66,6 +66,7 @@ class Talk:
         self._show = show
         self._origin = 0.0
         self._state = "idle"
+        self._line = ""
         self._sounding = False
         self._changed = asyncio.Event()
         self._closed: str | None = None
@@ -77,7 +78,10 @@ class Talk:
         now = self._now()
         self.log.append((now, envelope))
         match envelope.message:
-            case AsrFinal(text=text, via=via):
+            case AsrFinal(id=line, text=text, via=via):
+                if line == self._line:  # they went on: what was answered too early was not the question
+                    self.turns.pop()
+                self._line = line
                 self.turns.append(Turn(text, via, now))
                 self._show(f"You:     {text}")
             case AssistantText(text=text, interrupted=interrupted):
@@ -103,6 +107,9 @@ class Talk:
 
     def sound(self, pcm: Pcm, at: float) -> None:
         self.recorder.heard(at - self._origin, pcm)
+
+    def silent(self, at: float) -> None:
+        self.recorder.silent(at - self._origin)
 
     def closed(self, reason: str) -> None:
         self._closed = reason or "closed"

@@ -78,6 +78,14 @@ class Recorder:
         """Answer sound (48 kHz) that is at the ear from `at` on."""
         self._heard.append((at, pcm))
 
+    def silent(self, at: float) -> None:
+        """Of what was to be heard nothing was, from `at` on."""
+        while self._heard and self._heard[-1][0] + len(self._heard[-1][1]) / RATE > at:
+            begin, pcm = self._heard.pop()
+            if begin < at:
+                self._heard.append((begin, pcm[: round((at - begin) * RATE)]))
+                break
+
     def left(self) -> Pcm:
         return np.repeat(_lay_out(self._said, MICROPHONE_RATE), RATE // MICROPHONE_RATE)
 

@@ -11,7 +11,7 @@ import websockets
 from agent.aio import Tasks
 from agent.protocol.envelope import Envelope, decode_server
 from agent.protocol.frames import Frame, Kind, decode_frame
-from agent.protocol.messages import RATE, ClientHello, Message, ServerInterrupt
+from agent.protocol.messages import RATE, ClientHello, Hold, Message, ServerInterrupt
 from agent.protocol.parts import split
 from agent.talk.door import CONNECT_SECONDS, DoorError, Listener, fetch_token
 
@@ -54,7 +54,10 @@ class WebSocketDoor:
                 else:
                     envelope = decode_server(data)
                     if isinstance(envelope.message, ServerInterrupt):
-                        self._min_gen, self._anchor = envelope.gen, None
+                        self._min_gen = envelope.gen
+                    if isinstance(envelope.message, ServerInterrupt | Hold):
+                        self._anchor = None
+                        self._listener.silent(asyncio.get_running_loop().time())
                     self._listener.message(envelope)
         except websockets.ConnectionClosedError as error:
             self._listener.closed(str(error))

@@ -11,6 +11,17 @@ import pytest
 from agent.talk.sound import Recorder, SoundError, first_audible, last_audible, read_microphone
 
 
+def test_what_was_taken_back_was_not_heard() -> None:
+    recorder = Recorder()
+    for i in range(10):
+        recorder.heard(1.0 + i * 0.02, np.full(960, 20_000, np.int16))
+    recorder.silent(1.05)
+    recorder.heard(2.0, np.full(960, 10_000, np.int16))
+    sound = recorder.right()
+    assert int(np.flatnonzero(sound == 20_000)[-1]) == round(1.05 * 48_000) - 1
+    assert int(np.flatnonzero(sound == 10_000)[0]) == 2 * 48_000
+
+
 def write(path: Path, samples: np.ndarray, rate: int, width: int) -> Path:
     kinds = {1: np.uint8, 2: np.dtype("<i2"), 4: np.dtype("<i4")}
     scaled = {1: samples * 127 + 128, 2: samples * 32767, 4: samples * (2**31 - 1)}[width]
