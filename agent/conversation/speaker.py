@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from livekit import rtc
 from livekit.agents import Agent, llm, tts
@@ -21,8 +23,11 @@ from agent.dialogue.going_on import continues
 from agent.dialogue.language import script_language
 from agent.dialogue.persona import CUT, chat_prefix
 from agent.dialogue.pieces import Piece, SpeechPieces
+from agent.dialogue.repetition import Repetition
 from agent.dialogue.tempo import Tempo
 from agent.protocol.messages import RATE, Language, LanguageChoice
+
+logger = logging.getLogger("visavis.speaker")
 
 HISTORY_ITEMS: Final = 24
 """Messages of the conversation that the model is shown, at most."""
@@ -33,6 +38,12 @@ FORGOTTEN_AT_ONCE: Final = 12
 def forgotten(items: int) -> int:
     """How many of the oldest messages the model is not shown any more."""
     return -(-max(0, items - HISTORY_ITEMS) // FORGOTTEN_AT_ONCE) * FORGOTTEN_AT_ONCE
+
+
+def _text_of(chunk: llm.ChatChunk | str | FlushSentinel) -> str:
+    if isinstance(chunk, str):
+        return chunk
+    return (chunk.delta.content or "") if isinstance(chunk, llm.ChatChunk) and chunk.delta is not None else ""
 
 
 def _without(items: Sequence[llm.ChatItem], superseded: Collection[str]) -> Iterator[llm.ChatItem]:
@@ -83,12 +94,25 @@ class Speaker(Agent):
     async def llm_node(
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
-        """Ask the model with persona and page context around the conversation. The stored conversation is left as it is."""
+        """Ask the model with persona and page context around the conversation. The stored conversation is left as it is.
+
+        An answer that has fallen into a loop ends there. One that is complete is read at once as a part of the conversation, while it is still being spoken.
+        """
         speech = current_speech()
         self._topic.reached(speech, "asked")
-        async for chunk in Agent.default.llm_node(self, self._prompt(chat_ctx.items), tools, model_settings):
-            self._topic.reached(speech, "first_token")
-            yield chunk
+        answer, repetition = "", Repetition()
+        node = cast(AsyncGenerator[Any, None], Agent.default.llm_node(self, self._prompt(chat_ctx.items), tools, model_settings))
+        async with contextlib.aclosing(node) as chunks:
+            async for chunk in chunks:
+                self._topic.reached(speech, "first_token")
+                yield chunk
+                text = _text_of(chunk)
+                answer += text
+                if repetition.feed(text):
+                    logger.info("an answer fell into a loop and was ended: %s", answer[-60:])
+                    break
+        if answer:
+            self._read([*chat_ctx.items, llm.ChatMessage(role="assistant", content=[answer])], "")
 
     def supersede(self, question: str) -> None:
         """A question that was answered too early: its speaker went on, and the next one holds it whole."""
@@ -99,11 +123,14 @@ class Speaker(Agent):
 
         With nothing said yet, the conversation so far is read, as the next question will find it.
         """
+        self._read(self.chat_ctx.items, said)
+
+    def _read(self, conversation: Sequence[llm.ChatItem], said: str) -> None:
         model = self.session.llm
         if not isinstance(model, ReadsAhead):
             return
         question = llm.ChatMessage(role="user", content=[said])
-        prompt = self._prompt([*self.chat_ctx.items, question])
+        prompt = self._prompt([*conversation, question])
         if not said:
             prompt.items.pop()
         model.read_ahead(prompt, "open" if said else "closed")
