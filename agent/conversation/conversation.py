@@ -18,6 +18,7 @@ from livekit.agents.voice.room_io import RoomOptions, TextInputEvent, TextInputO
 
 from agent.aio import Tasks
 from agent.config import Config, Persona
+from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
 from agent.conversation.floor import Floor
@@ -91,22 +92,6 @@ class Deaf(io.AudioInput):
         raise StopAsyncIteration
 
 
-class Mouthpiece(io.TextOutput):
-    """AgentSession's text output. Its text runs ahead of the voice, so it is not shown: captions come from the script, at their sample.
-
-    In a LiveKit room those captions go on to RoomIO's own output, `next_in_chain`, which publishes them as `lk.transcription`.
-    """
-
-    def __init__(self, next_in_chain: io.TextOutput | None = None) -> None:
-        super().__init__(label="visavis", next_in_chain=next_in_chain)
-
-    async def capture_text(self, text: str) -> None:
-        pass
-
-    def flush(self) -> None:
-        pass
-
-
 class Conversation:
     """Implements `ports.Guest`. Made by `host.ConversationHost`; `start` sends the server's hello and begins."""
 
@@ -148,8 +133,7 @@ class Conversation:
         )
         self._pump = Pump(self._timeline, transport.play, self._fired, transport.ahead_seconds)
         self._floor = Floor(self, transport, self._timeline, self._generations, self._output)
-        self._text_sink: io.TextOutput | None = None
-        self._captions: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1_000)
+        self._captions = Captions()
 
         turn = config.turn
         anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.llm.provider == "local")
@@ -219,9 +203,9 @@ class Conversation:
                     participant_identity=identity or NOT_GIVEN,
                 ),
             )
-            self._text_sink = session.output.transcription
-            session.output.transcription = Mouthpiece(self._text_sink)
-            self._tasks.start(self._publish_captions(), "captions")
+            self._captions.attach(session.output.transcription)
+            session.output.transcription = Mouthpiece(session.output.transcription)
+            self._tasks.start(self._captions.publish(), "captions")
         session._recorded_events = cast(Any, deque(session._recorded_events, maxlen=EVENTS_KEPT))
         self._tasks.start(self._pump.run(), "pump")
         self.set_state("listening")
@@ -412,6 +396,9 @@ class Conversation:
     def sound_goes_on(self) -> None:
         self._pump.wake()
 
+    def captions_end(self) -> None:
+        self._captions.end()
+
     def voice_is_settled(self) -> None:
         self._ear.settled()
 
@@ -460,7 +447,7 @@ class Conversation:
         """Text of which no sound could be made: it is shown."""
         gen = self._generations.current
         self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
-        self._caption(text)
+        self._captions.show(text)
 
     def _fired(self, events: list[Fired], due: float) -> None:
         for fired in events:
@@ -474,7 +461,7 @@ class Conversation:
                     self._tell_stages(gen, t, self._output.script_of(segment).speech)
                 case Caption(text=text):
                     self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
-                    self._caption(text)
+                    self._captions.show(text)
                 case Ended():
                     if late := self._timeline.late - self._late:
                         self._late += late
@@ -483,7 +470,7 @@ class Conversation:
                     script = self._output.script_of(segment)
                     self.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
                     self.send(GenerationEnd(t_end=t), gen=gen, t=t)
-                    self.captions_end()
+                    self._captions.end()
             self._output.fired(fired)
 
     def _tell_stages(self, gen: int, t: int, speech: object) -> None:
@@ -511,27 +498,3 @@ class Conversation:
     def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
         self._seq += 1
         self._transport.send(Envelope(message, self._generations.current if gen is None else gen, self._seq, t))
-
-    # ------------------------------------------------------------------------------------------------------- LiveKit's captions
-
-    def _caption(self, text: str) -> None:
-        if self._text_sink is not None and not self._captions.full():
-            self._captions.put_nowait(text)
-
-    def captions_end(self) -> None:
-        if self._text_sink is not None and not self._captions.full():
-            self._captions.put_nowait(None)
-
-    async def _publish_captions(self) -> None:
-        """Pass captions on to RoomIO, in order, as they are heard."""
-        sink = self._text_sink
-        assert sink is not None
-        open_ = False
-        while True:
-            text = await self._captions.get()
-            if text is not None:
-                await sink.capture_text(text)
-                open_ = True
-            elif open_:
-                sink.flush()
-                open_ = False
