@@ -1,4 +1,7 @@
-"""Small models can fall into a loop, and would say the same clause for ever. No I/O."""
+"""Small models can fall into a loop, and would say the same clause for ever. No I/O.
+
+A penalty on repeated tokens, which prevents loops, too, made a 1.5B model's answers twice as long: full stops are repeated tokens as well.
+"""
 
 from __future__ import annotations
 

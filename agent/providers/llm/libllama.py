@@ -29,9 +29,6 @@ ABORTED: Final = 2
 NO_ROOM: Final = 1
 TOP_K: Final = 40
 TOP_P: Final = 0.95
-REPEAT_PENALTY: Final = 1.1
-"""As the model's makers recommend; without it long answers may run in circles."""
-PENALISED_TOKENS: Final = 64
 
 
 Ending = Literal["answer", "closed", "open"]
@@ -112,7 +109,6 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "llama_sampler_chain_default_params": (ctypes.c_bool, []),
     "llama_sampler_chain_init": (_POINTER, [ctypes.c_bool]),
     "llama_sampler_chain_add": (None, [_POINTER, _POINTER]),
-    "llama_sampler_init_penalties": (_POINTER, [_INT, ctypes.c_float, ctypes.c_float, ctypes.c_float]),
     "llama_sampler_init_top_k": (_POINTER, [_INT]),
     "llama_sampler_init_top_p": (_POINTER, [ctypes.c_float, ctypes.c_size_t]),
     "llama_sampler_init_temp": (_POINTER, [ctypes.c_float]),
@@ -271,7 +267,6 @@ class Network:
             parts = [llama.llama_sampler_init_greedy()]
         else:
             parts = [
-                llama.llama_sampler_init_penalties(PENALISED_TOKENS, REPEAT_PENALTY, 0.0, 0.0),
                 llama.llama_sampler_init_top_k(TOP_K),
                 llama.llama_sampler_init_top_p(TOP_P, 1),
                 llama.llama_sampler_init_temp(temperature),

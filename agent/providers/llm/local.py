@@ -10,17 +10,11 @@ from livekit.agents import APIConnectionError, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.plugins import openai
 
-from agent.providers.llm.libllama import PENALISED_TOKENS, REPEAT_PENALTY
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit
 
 PREFILL_SECONDS: Final = 120.0
-_CACHE_AND_PROGRESS: Final = {
-    "cache_prompt": True,
-    "return_progress": True,
-    "repeat_penalty": REPEAT_PENALTY,
-    "repeat_last_n": PENALISED_TOKENS,
-}
+_CACHE_AND_PROGRESS: Final = {"cache_prompt": True, "return_progress": True}
 """With a word of progress after each batch of the prompt, the server notices a closed connection then, and not only when it has read it all."""
 
 
