@@ -60,7 +60,7 @@ class LanguageName(StrEnum):
 
 
 def _stop(message: str, code: int = 1) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"visavis: {message}", style="red", markup=False)
+    Console(stderr=True, highlight=False).print(f"visavis: {message}", style="red", markup=False, soft_wrap=True)
     return typer.Exit(code)
 
 

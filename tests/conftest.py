@@ -42,7 +42,8 @@ def free_port() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n 2 --dist loadgroup`), what needs models, a browser or a server stays with one of them: each would start its own."""
+    """With several workers (`-n 2 --dist loadgroup`), what needs models, a browser or a server stays with one of them: each would start its own.
+    So does what sends sound in real time."""
     for item in items:
-        if any(item.get_closest_marker(name) for name in ("browser", "livekit", "models")):
+        if "transports" in item.path.parts or any(item.get_closest_marker(name) for name in ("browser", "livekit", "models")):
             item.add_marker(pytest.mark.xdist_group("world"))

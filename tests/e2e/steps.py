@@ -132,6 +132,12 @@ def interrupt_by_voice(page: Page, words: Pcm) -> None:
     assert found["held"] <= found["cut"]
     assert found["older"] == []
     assert found["louder"] == 0, f"sound after the hold: {found}"
+    page.wait_for_function(  # what was said is answered
+        "since => window.visavis.log.filter(e => e.at > since && e.message.type === 'generation_end').some(e => !e.message.d.interrupted)",
+        arg=before,
+        timeout=ANSWER_MS,
+    )
+    expect(page.get_by_test_id("state")).to_have_text("listening", timeout=ANSWER_MS)
 
 
 def nod(page: Page, words: Pcm) -> None:
@@ -143,7 +149,10 @@ def nod(page: Page, words: Pcm) -> None:
         "since => window.visavis.log.some(e => e.at > since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
     )
     log: list[str] = page.evaluate("since => window.visavis.log.filter(e => e.at > since).map(e => e.message.type)", before)
-    assert "interrupt" not in log
+    said = page.evaluate(
+        "since => window.visavis.log.filter(e => e.at > since && e.message.type === 'asr_final').map(e => e.message.d.text)", before
+    )
+    assert "interrupt" not in log, said
     assert log.count("hold") == log.count("resume")
     answer = page.locator(lines(page, "agent")).last.inner_text()
     assert len(answer) > 20, answer
