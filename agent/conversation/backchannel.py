@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from agent.media.barge_in import Meaning
+from agent.media.turn_taking import MICROPHONE_RATE
 
 _NODS: Final = frozenset(
     [
@@ -75,12 +76,63 @@ _NOISE: Final = re.compile(r"[\[(（*【].*?[\])）*】]")
 """What recognisers write for sounds: [coughing], (笑), *music*."""
 
 
-def meaning_of(text: str) -> Meaning:
-    """What a transcript means while somebody else speaks."""
-    words = _NOISE.sub(" ", text)
-    if not re.search(r"\w", words):
+_COMMANDS: Final = frozenset(
+    [
+        "stop",
+        "wait",
+        "no",
+        "nope",
+        "hey",
+        "hello",
+        "hi",
+        "why",
+        "what",
+        "who",
+        "how",
+        "when",
+        "where",
+        "which",
+        "sorry",
+        "listen",
+        "enough",
+        "quiet",
+        "actually",
+        "but",
+        "help",
+        "pause",
+        "please",
+        "next",
+        "again",
+        "silence",
+        "shush",
+        "停",
+        "不",
+        "等",
+        "喂",
+        "别",
+        "错",
+        "谁",
+        "嘿",
+        "哎",
+        "够",
+        "慢",
+        "快",
+    ]
+)
+"""Single words that do take the turn."""
+BRIEF: Final = MICROPHONE_RATE * 500 // 1000
+"""A single word that is shorter than this and no command is a nod which was misunderstood: 嗯 and "mm" are no words, but recognisers write words."""
+
+
+def meaning_of(text: str, voiced: int = BRIEF) -> Meaning:
+    """What a transcript means while somebody else speaks. `voiced`: microphone samples of speech in it."""
+    said = _NOISE.sub(" ", text)
+    if not re.search(r"\w", said):
         return Meaning.NOTHING
-    return Meaning.NOD if is_backchannel(words) else Meaning.WORDS
+    words = re.findall(r"[^\W_]+(?:['’][^\W_]+)?", said.lower())
+    single = len(words) == 1 and (words[0].isascii() or len(words[0]) == 1)
+    brief = single and voiced < BRIEF and words[0] not in _COMMANDS
+    return Meaning.NOD if brief or is_backchannel(said) else Meaning.WORDS
 
 
 def is_backchannel(text: str) -> bool:

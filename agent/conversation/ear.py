@@ -154,6 +154,8 @@ class Ear(stt.STT[Any]):
         """The utterance under whose number the words are shown: that of the one which this one goes on with."""
         self._last: tuple[int, int, str] | None = None
         """The last turn: its line, where it ended, and what was said in it."""
+        self._spoken = 0
+        """Samples of speech of this utterance, at its last dip."""
         self._before = ""
         """What was said before this utterance and belongs to it."""
         self._partial_at = 0
@@ -238,6 +240,7 @@ class Ear(stt.STT[Any]):
                 case SpeechStarted(at=at):
                     self._start(at)
                 case Dipped():
+                    self._spoken = self._turns.voiced
                     self._stop_partial()
                     self._host.fell_silent((self._turns.now - decision.end + len(self._pending) // 2) / MICROPHONE_RATE)
                     self._tasks.start(self._transcribe(decision), "transcribe")
@@ -314,7 +317,7 @@ class Ear(stt.STT[Any]):
         """Whether these words may be passed on: always when nobody else speaks; otherwise words that are more than a nod interrupt."""
         if self._announced:
             return True
-        meaning = meaning_of(transcript.text)
+        meaning = meaning_of(transcript.text, self._spoken)
         if self._host.busy() and (self._barge_in.mode == "off" or meaning is not Meaning.WORDS):
             return False
         if self._over and meaning is not Meaning.WORDS:
@@ -341,7 +344,7 @@ class Ear(stt.STT[Any]):
         if utterance != self._utterance or self._turns.phase is not Phase.SPEAKING:
             return
         if not self._announced and self._host.busy():
-            self._judge(self._barge_in.words(meaning_of(transcript.text), self._turns.voiced))
+            self._judge(self._barge_in.words(meaning_of(transcript.text, self._turns.voiced), self._turns.voiced))
         if self._announced and transcript.text:
             transcript = self._whole(transcript)
             self._latest = transcript
@@ -363,7 +366,7 @@ class Ear(stt.STT[Any]):
             return
         if self._turns.phase is Phase.PAUSED:
             if not self._announced and self._host.busy():
-                self._judge(self._barge_in.said(meaning_of(transcript.text)))
+                self._judge(self._barge_in.said(meaning_of(transcript.text, self._turns.voiced)))
             transcript = self._whole(transcript)
             self._latest = transcript
             self._host.heard_pause(transcript)

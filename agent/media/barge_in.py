@@ -43,8 +43,8 @@ class Sign(Enum):
 class BargeInSettings:
     """Lengths in microphone samples."""
 
-    trusted: int = MICROPHONE_RATE * 450 // 1000
-    """Speech before words of an unfinished utterance count: what is understood of less is often made up."""
+    trusted: int = MICROPHONE_RATE * 700 // 1000
+    """Speech before words of an unfinished utterance count: what is understood of less, of a nod say, is often made up. Nobody hears the wait."""
     insisting: int = MICROPHONE_RATE * 900 // 1000
     """Speech that interrupts without a word having been understood."""
     nodding: int = MICROPHONE_RATE * 1600 // 1000

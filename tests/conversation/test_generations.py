@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.conversation.backchannel import is_backchannel
+from agent.conversation.backchannel import is_backchannel, meaning_of
 from agent.conversation.generations import Generations
 from agent.conversation.script import Script
+from agent.media.barge_in import Meaning
 from agent.media.timeline import Timeline
 
 
@@ -87,3 +88,13 @@ def test_nods_in_both_languages() -> None:
         assert is_backchannel(text), text
     for text in ("Stop.", "Wait a moment", "不对", "等一下", "", "好的我知道怎么走了", "No"):
         assert not is_backchannel(text), text
+
+
+def test_a_brief_word_that_is_no_command_is_a_nod_misunderstood() -> None:
+    brief, long = 16_000 // 4, 16_000
+    for text in ("Mama.", "Three.", "你", "嗯", "[cough]", ""):
+        assert meaning_of(text, brief) is not Meaning.WORDS, text
+    for text in ("Stop!", "No.", "停", "不", "You know.", "等一下"):
+        assert meaning_of(text, brief) is Meaning.WORDS, text
+    assert meaning_of("Tomorrow.", long) is Meaning.WORDS
+    assert meaning_of("Mm-hmm.", long) is Meaning.NOD

@@ -38,8 +38,8 @@ def test_words_interrupt() -> None:
 def test_words_of_an_unfinished_utterance_count_once_there_is_enough_of_it() -> None:
     machine = BargeIn()
     voice(machine, 0, 0.3)
-    assert machine.words(Meaning.WORDS, SECOND * 3 // 10) == []
-    assert machine.words(Meaning.WORDS, SECOND // 2) == [TakeTurn()]
+    assert machine.words(Meaning.WORDS, SECOND // 2) == []
+    assert machine.words(Meaning.WORDS, SECOND * 3 // 4) == [TakeTurn()]
 
 
 def test_a_voice_that_insists_interrupts_and_a_long_nod_gets_more_time() -> None:
