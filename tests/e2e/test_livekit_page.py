@@ -47,4 +47,4 @@ def test_an_interruption_in_a_room_is_silence_and_a_nod_is_not_one(rooms: str, v
     begin(page)
     page.wait_for_function("window.say !== undefined")
     interrupt_by_voice(page, speaker.say("Stop, please wait a moment."))
-    nod(page, speaker.say("Uh-huh."))
+    nod(page, speaker.say("Yeah."))
