@@ -19,4 +19,4 @@ def test_an_interruption_is_silence_and_a_nod_is_not_one(demo: str, visitor: Vis
     begin(page)
     page.wait_for_function("window.say !== undefined")
     interrupt_by_voice(page, speaker.say("Stop, please wait a moment."))
-    nod(page, speaker.say("Uh-huh." if door == "peer" else "嗯。"))
+    nod(page, speaker.say("Yeah." if door == "peer" else "嗯。"))
