@@ -137,6 +137,7 @@ class Limits(Section):
     idle_seconds: float = Field(default=0, ge=0, description="a conversation in which nobody speaks ends after this; 0: never")
     messages_per_second: int = Field(default=50, ge=1, description="client messages, audio not counted")
     send_queue: int = Field(default=512, ge=16, description="messages waiting for a slow reader before its connection is closed")
+    answer_characters: int = Field(default=4_000, ge=100, description="an answer that is longer is ended: nobody listens for five minutes")
     llm_seconds: float = Field(default=30, gt=0)
     stt_seconds: float = Field(default=15, gt=0)
     tts_seconds: float = Field(default=30, gt=0)

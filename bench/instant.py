@@ -147,7 +147,8 @@ class InstantEngines:
         self.made: list[Parts] = []
         self._token_seconds = token_seconds
         self._answer = answer
-        self._utterances = 0
+        self.hears = "What is the question?"
+        """What every utterance is understood as."""
 
     @property
     def capacity(self) -> int:
@@ -164,13 +165,9 @@ class InstantEngines:
             answers += 1
             return f"Answer number {answers}, in a sentence of some length." + self._words * " And so on."
 
-        def utterance() -> str:
-            self._utterances += 1
-            return "What is the question?"
-
         parts = Parts(
             vad=self._ears(),
-            stt=InstantSTT(utterance),
+            stt=InstantSTT(lambda: self.hears),
             llm=InstantLLM(self._answer or numbered, token_seconds=self._token_seconds),
             tts=InstantTTS(),
         )

@@ -8,131 +8,49 @@ from typing import Final
 from agent.media.barge_in import Meaning
 from agent.media.turn_taking import MICROPHONE_RATE
 
-_NODS: Final = frozenset(
-    [
-        "yeah",
-        "yes",
-        "yep",
-        "yup",
-        "uh huh",
-        "uhhuh",
-        "mhm",
-        "mm",
-        "mmm",
-        "mm hmm",
-        "mmhmm",
-        "hmm",
-        "hm",
-        "ok",
-        "okay",
-        "right",
-        "sure",
-        "oh",
-        "ah",
-        "aha",
-        "wow",
-        "really",
-        "i see",
-        "got it",
-        "cool",
-        "nice",
-        "great",
-        "good",
-        "true",
-        "exactly",
-        "嗯",
-        "嗯嗯",
-        "哦",
-        "噢",
-        "喔",
-        "啊",
-        "呀",
-        "唉",
-        "诶",
-        "对",
-        "对对",
-        "对对对",
-        "好",
-        "好的",
-        "好吧",
-        "行",
-        "是",
-        "是的",
-        "是吗",
-        "没错",
-        "明白",
-        "知道了",
-        "了解",
-        "原来如此",
-        "这样啊",
-        "哇",
-        "真的吗",
-        "可以",
-    ]
+
+def _phrases(text: str) -> frozenset[str]:
+    return frozenset(" ".join(phrase.split()) for phrase in text.split(","))
+
+
+_NODS: Final = _phrases(
+    """
+    yeah, yes, yep, yup, ya, uh, uh huh, uhhuh, um, mhm, mm, mmm, mm hmm, mmhmm, hmm, hm, huh, er, eh, ok, okay, right, alright, all right, sure, of course, fine,
+    oh, ah, aha, ha, haha, wow, really, indeed, absolutely, definitely, exactly, true, interesting, i see, i know, i understand, understood, got it, gotcha,
+    makes sense, cool, nice, great, good, perfect, amazing, awesome, lovely,
+    嗯, 嗯嗯, 嗯哼, 哦, 噢, 喔, 啊, 呀, 唉, 诶, 嘛, 哈, 哈哈, 哇, 对, 对对, 对对对, 对啊, 对呀, 好, 好的, 好吧, 好啊, 好呀, 太好了, 行, 行吧, 是, 是的, 是啊, 是呀, 是吗, 没错,
+    明白, 明白了, 我明白, 知道, 知道了, 我知道, 懂了, 我懂, 听懂了, 了解, 原来如此, 这样啊, 真的, 真的吗, 可以, 当然, 没问题, 有意思, 厉害
+    """
 )
-
-
+_NODDING: Final = frozenset("嗯哦噢喔啊呀唉诶哇对好行是")
+"""Characters of nods: of what has at most four, two thirds are enough, since one is easily misheard (对对对 as 对最对)."""
+_COMMANDS: Final = _phrases(
+    """
+    stop, wait, no, nope, hey, hello, hi, why, what, who, how, when, where, which, sorry, listen, enough, quiet, actually, but, help, pause, please, next, again,
+    silence, shush, hold, shut, slower, faster, louder
+    """
+)
+_COMMANDING: Final = frozenset("停听挺不等喂别错谁嘿哎够慢快什怎哪何几再换住闭嘴关问说先救没")
+"""With one of these words or characters even the briefest utterance takes the turn (听 and 挺 sound as 停 does)."""
+BRIEF: Final = MICROPHONE_RATE * 500 // 1000
+"""A word, or two Chinese characters, in less than this and without a command is a nod which was misunderstood: 嗯 and "mm" are no words, but recognisers
+write words."""
 _NOISE: Final = re.compile(r"[\[(（*【].*?[\])）*】]")
 """What recognisers write for sounds: [coughing], (笑), *music*."""
-
-
-_COMMANDS: Final = frozenset(
-    [
-        "stop",
-        "wait",
-        "no",
-        "nope",
-        "hey",
-        "hello",
-        "hi",
-        "why",
-        "what",
-        "who",
-        "how",
-        "when",
-        "where",
-        "which",
-        "sorry",
-        "listen",
-        "enough",
-        "quiet",
-        "actually",
-        "but",
-        "help",
-        "pause",
-        "please",
-        "next",
-        "again",
-        "silence",
-        "shush",
-        "停",
-        "不",
-        "等",
-        "喂",
-        "别",
-        "错",
-        "谁",
-        "嘿",
-        "哎",
-        "够",
-        "慢",
-        "快",
-    ]
-)
-"""Single words that do take the turn."""
-BRIEF: Final = MICROPHONE_RATE * 500 // 1000
-"""A single word that is shorter than this and no command is a nod which was misunderstood: 嗯 and "mm" are no words, but recognisers write words."""
+_WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 def meaning_of(text: str, voiced: int = BRIEF) -> Meaning:
     """What a transcript means while somebody else speaks. `voiced`: microphone samples of speech in it."""
-    said = _NOISE.sub(" ", text)
-    if not re.search(r"\w", said):
+    said = _NOISE.sub(" ", text).lower()
+    words = _WORD.findall(said)
+    if not words:
         return Meaning.NOTHING
-    words = re.findall(r"[^\W_]+(?:['’][^\W_]+)?", said.lower())
-    single = len(words) == 1 and (words[0].isascii() or len(words[0]) == 1)
-    brief = single and voiced < BRIEF and words[0] not in _COMMANDS
-    return Meaning.NOD if brief or is_backchannel(said) else Meaning.WORDS
+    if is_backchannel(said):
+        return Meaning.NOD
+    commands = not _COMMANDS.isdisjoint(words) or not _COMMANDING.isdisjoint(said)
+    small = len(words) == 1 and (words[0].isascii() or len(words[0]) <= 2)
+    return Meaning.NOD if small and voiced < BRIEF and not commands else Meaning.WORDS
 
 
 def is_backchannel(text: str) -> bool:
@@ -140,6 +58,9 @@ def is_backchannel(text: str) -> bool:
     words = re.sub(r"[^\w\s]", " ", text.lower()).replace("-", " ").split()
     if not words:
         return False
-    if " ".join(words) in _NODS or "".join(words) in _NODS:
+    joined = "".join(words)
+    if " ".join(words) in _NODS or joined in _NODS:
+        return True
+    if len(joined) <= 4 and 3 * sum(map(_NODDING.__contains__, joined)) >= 2 * len(joined) and _COMMANDING.isdisjoint(joined):
         return True
     return len(words) <= 4 and all(word in _NODS for word in words)

@@ -150,7 +150,7 @@ class Conversation:
             anticipate=anticipates,
         )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
-        self._speaker = Speaker(self, self._persona, self._scripts)
+        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters)
         self._session: AgentSession[None] = AgentSession(
             stt=self._ear,
             vad=None,
@@ -379,6 +379,10 @@ class Conversation:
     def voice_failed(self, error: Exception) -> None:
         logger.error("session %s: the voice failed", self.session_id, exc_info=error)
         self._error("tts_failed", "the voice failed; the answer goes on as text")
+
+    def nothing_said(self) -> None:
+        logger.warning("session %s: the language model's answer holds no word", self.session_id)
+        self._error("llm_failed", "the language model had nothing to say; ask again, or otherwise")
 
     # ------------------------------------------------------------------------------------------------------- interruption
 

@@ -46,6 +46,10 @@ def _text_of(chunk: llm.ChatChunk | str | FlushSentinel) -> str:
     return (chunk.delta.content or "") if isinstance(chunk, llm.ChatChunk) and chunk.delta is not None else ""
 
 
+def _calls_tools(chunk: llm.ChatChunk | str | FlushSentinel) -> bool:
+    return isinstance(chunk, llm.ChatChunk) and chunk.delta is not None and bool(chunk.delta.tool_calls)
+
+
 def _without(items: Sequence[llm.ChatItem], superseded: Collection[str]) -> Iterator[llm.ChatItem]:
     """The conversation without the questions of which the next one is a continuation, and what was begun as their answers; nor answers of which nothing was
     heard."""
@@ -74,6 +78,9 @@ class Topic(Protocol):
 
     def voice_failed(self, error: Exception) -> None: ...
 
+    def nothing_said(self) -> None:
+        """The model's answer holds no word."""
+
     def reached(self, speech: object, stage: AnswerStage) -> None:
         """An answer that is being prepared came so far."""
 
@@ -81,8 +88,10 @@ class Topic(Protocol):
 class Speaker(Agent):
     """Persona, memory and page context in; chunks of speech out."""
 
-    def __init__(self, topic: Topic, persona: Persona, scripts: Scripts) -> None:
+    def __init__(self, topic: Topic, persona: Persona, scripts: Scripts, longest: int) -> None:
+        """`longest`: characters after which an answer is ended."""
         super().__init__(instructions="")
+        self._longest = longest
         self._topic = topic
         self._persona = persona
         self._scripts = scripts
@@ -96,11 +105,12 @@ class Speaker(Agent):
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
         """Ask the model with persona and page context around the conversation. The stored conversation is left as it is.
 
-        An answer that has fallen into a loop ends there. One that is complete is read at once as a part of the conversation, while it is still being spoken.
+        An answer that has fallen into a loop ends there, and so does one that is longer than anybody would listen to. One that is complete is read at once as
+        a part of the conversation, while it is still being spoken.
         """
         speech = current_speech()
         self._topic.reached(speech, "asked")
-        answer, repetition = "", Repetition()
+        answer, calls, repetition = "", False, Repetition()
         node = cast(AsyncGenerator[Any, None], Agent.default.llm_node(self, self._prompt(chat_ctx.items), tools, model_settings))
         async with contextlib.aclosing(node) as chunks:
             async for chunk in chunks:
@@ -108,10 +118,13 @@ class Speaker(Agent):
                 yield chunk
                 text = _text_of(chunk)
                 answer += text
-                if repetition.feed(text):
-                    logger.info("an answer fell into a loop and was ended: %s", answer[-60:])
+                calls = calls or _calls_tools(chunk)
+                if repetition.feed(text) or len(answer) > self._longest:
+                    logger.info("an answer fell into a loop, or would not end, and was ended: %s", answer[-60:])
                     break
-        if answer:
+        if not calls and not any(map(str.isalnum, answer)):
+            self._topic.nothing_said()
+        elif answer:
             self._read([*chat_ctx.items, llm.ChatMessage(role="assistant", content=[answer])], "")
 
     def supersede(self, question: str) -> None:

@@ -11,19 +11,18 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
 from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
-from agent.conversation.ports import DoorKind, Guest, Transport
-from agent.media.block import BLOCK_SAMPLES, Block
+from agent.conversation.ports import Guest, Transport
+from agent.media.block import Pcm, blocks
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch, room_options
+from agent.transports.livekit_line import Line
 from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
 from agent.transports.livekit_preconnect import PreConnect
@@ -64,7 +63,7 @@ class Host(Protocol):
 
     def rejoined(self, give_up: Callable[[], None]) -> None: ...
 
-    async def say_busy(self, language: LanguageChoice) -> npt.NDArray[np.int16]:
+    async def say_busy(self, language: LanguageChoice) -> Pcm:
         """The sound (48 kHz) of the words that all places are taken; empty when they cannot be said."""
 
     async def open(
@@ -74,35 +73,6 @@ class Host(Protocol):
 
 class Failed(Exception):
     """The agent cannot do what it was dispatched for; the text tells the operator why."""
-
-
-class Line:
-    """The line to one participant: implements `ports.Transport`."""
-
-    kind: DoorKind = "livekit"
-    ahead_seconds = 0.0
-
-    def __init__(self, post: Post, voice: Voice, identity: str, on_close: Callable[[], None]) -> None:
-        self.identity: Final = identity
-        self.closed = False
-        self._post = post
-        self._voice = voice
-        self._on_close = on_close
-
-    def send(self, envelope: Envelope[Any]) -> None:
-        self._post.send(self.identity, envelope)
-
-    async def play(self, block: Block) -> None:
-        await self._voice.play(block)
-
-    def clear(self) -> None:
-        """Nothing to forget: at most 40 ms are on their way, and they are part of the track's timeline."""
-
-    async def close(self, error: ErrorMessage | None) -> None:
-        if error is not None:
-            self._post.tell(self.identity, error)
-        self.closed = True
-        self._on_close()
 
 
 class Attendance:
@@ -294,12 +264,10 @@ class Attendance:
             self._unlink()
 
     async def _say_busy(self, voice: Voice, language: LanguageChoice) -> None:
-        sound = await self._host.say_busy(language)
-        for start in range(0, len(sound), BLOCK_SAMPLES):
+        for block in blocks(await self._host.say_busy(language)):
             if self._over is not None:
                 return
-            pcm = sound[start : start + BLOCK_SAMPLES]
-            await voice.play(Block(start, np.pad(pcm, (0, BLOCK_SAMPLES - len(pcm))), 0, blank=False))
+            await voice.play(block)
 
     async def _wait_for_news(self, seconds: float | None = None) -> None:
         self._news.clear()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.conversation.backchannel import is_backchannel, meaning_of
 from agent.conversation.generations import Generations
 from agent.conversation.script import Script
-from agent.media.barge_in import Meaning
 from agent.media.timeline import Timeline
 
 
@@ -81,20 +79,3 @@ def test_a_script_hangs_its_pieces_whether_it_was_written_before_or_after() -> N
     script.attach(timeline, segment)
     script.write(100, "b")
     assert [event.text for _, event in segment._events] == ["a", "b"]
-
-
-def test_nods_in_both_languages() -> None:
-    for text in ("Yeah.", "Uh-huh", "嗯", "对对", "OK, right.", "Mm-hmm.", "好的。"):
-        assert is_backchannel(text), text
-    for text in ("Stop.", "Wait a moment", "不对", "等一下", "", "好的我知道怎么走了", "No"):
-        assert not is_backchannel(text), text
-
-
-def test_a_brief_word_that_is_no_command_is_a_nod_misunderstood() -> None:
-    brief, long = 16_000 // 4, 16_000
-    for text in ("Mama.", "Three.", "你", "嗯", "[cough]", ""):
-        assert meaning_of(text, brief) is not Meaning.WORDS, text
-    for text in ("Stop!", "No.", "停", "不", "You know.", "等一下"):
-        assert meaning_of(text, brief) is Meaning.WORDS, text
-    assert meaning_of("Tomorrow.", long) is Meaning.WORDS
-    assert meaning_of("Mm-hmm.", long) is Meaning.NOD

@@ -11,9 +11,9 @@ import pytest
 from agent.config import Config
 from agent.conversation.host import ConversationHost
 from agent.protocol.envelope import Envelope
-from agent.protocol.messages import ClientInterrupt, ContextUpdate, ServerInterrupt, TextInput
+from agent.protocol.messages import RATE, ClientInterrupt, ContextUpdate, ServerInterrupt, TextInput
 from bench.instant import InstantEngines
-from tests.conversation.test_conversation import VOICE, begin, silence, speak
+from tests.conversation.client import VOICE, begin, silence, speak
 
 INTERRUPTS = 500
 
@@ -47,7 +47,8 @@ async def test_no_ghosts_in_five_hundred_interruptions() -> None:
                 silence(conversation, 1.2)
         assert len(client.messages(ServerInterrupt)) >= count
     conversation.receive(Envelope(ClientInterrupt()))
-    await asyncio.sleep(1.0)
+    cut_t = client.messages(ServerInterrupt)[-1].cut_t
+    await client.until(lambda: client.blocks[-1].t > cut_t + RATE)
     await host.aclose()
 
     cuts = [e for e in client.received if isinstance(e.message, ServerInterrupt)]

@@ -9,6 +9,7 @@ import wave
 from playwright.sync_api import Page, expect
 
 from agent.media.block import Pcm
+from tests.e2e.conftest import Visitor
 from tests.fixtures.speech import SAMPLE_RATE
 
 ANSWER_MS = 60_000
@@ -71,9 +72,14 @@ def loudest(page: Page) -> float:
     return level
 
 
-def talkative(page: Page) -> None:
-    """The page's microphone, from its next load on, says what `say` tells it."""
+def talkative(visitor: Visitor, address: str) -> Page:
+    """A call whose microphone says what `say` tells it."""
+    page = visitor.open("about:blank")
     page.add_init_script(MICROPHONE)
+    page.goto(address)
+    begin(page)
+    page.wait_for_function("window.say !== undefined")
+    return page
 
 
 def say(page: Page, pcm: Pcm) -> None:

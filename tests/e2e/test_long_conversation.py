@@ -19,7 +19,7 @@ from agent.protocol.messages import Language
 from bench.questions import QUESTIONS
 from infra.ports import free_tcp_port
 from tests.e2e.conftest import READY_SECONDS, Visitor
-from tests.e2e.steps import ANSWER_MS, begin, say, talkative
+from tests.e2e.steps import ANSWER_MS, say, talkative
 from tests.fixtures.program import Program
 from tests.fixtures.speech import Speaker
 
@@ -61,11 +61,7 @@ def _metric(url: str, name: str) -> float:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_ten_minutes_of_talk(alone: tuple[str, Program], visitor: Visitor, speaker: Speaker, language: Language) -> None:
     url, program = alone
-    page = visitor.open("about:blank")
-    talkative(page)
-    page.goto(f"{url}/?lang={language}")
-    begin(page)
-    page.wait_for_function("window.say !== undefined")
+    page = talkative(visitor, f"{url}/?lang={language}")
     started, settled, turns, split = time.monotonic(), 0.0, 0, []
     answers_heard = 0
     for question in cycle(QUESTIONS[language]):

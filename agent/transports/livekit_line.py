@@ -1,0 +1,42 @@
+"""The line to one participant of a room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from agent.conversation.ports import DoorKind
+from agent.media.block import Block
+from agent.protocol.envelope import Envelope
+from agent.protocol.messages import ErrorMessage
+from agent.transports.livekit_messages import Post
+from agent.transports.livekit_voice import Voice
+
+
+class Line:
+    """Implements `ports.Transport`."""
+
+    kind: DoorKind = "livekit"
+    ahead_seconds = 0.0
+
+    def __init__(self, post: Post, voice: Voice, identity: str, on_close: Callable[[], None]) -> None:
+        self.identity: Final = identity
+        self.closed = False
+        self._post = post
+        self._voice = voice
+        self._on_close = on_close
+
+    def send(self, envelope: Envelope[Any]) -> None:
+        self._post.send(self.identity, envelope)
+
+    async def play(self, block: Block) -> None:
+        await self._voice.play(block)
+
+    def clear(self) -> None:
+        """Nothing to forget: at most 40 ms are on their way, and they are part of the track's timeline."""
+
+    async def close(self, error: ErrorMessage | None) -> None:
+        if error is not None:
+            self._post.tell(self.identity, error)
+        self.closed = True
+        self._on_close()
