@@ -2,7 +2,7 @@
 
 import { Behaviour, type Mood } from "./behaviour.ts";
 import { LoudnessMouth, type Viseme } from "./loudness.ts";
-import { Pace } from "./pace.ts";
+import { drawsInSoftware, Pace } from "./pace.ts";
 import { Portrait } from "./portrait.ts";
 import { approach, REST, visemeShape, type MouthShape } from "./visemes.ts";
 
@@ -16,19 +16,19 @@ export interface Ears {
 const DEAF: Ears = { input: () => 0, output: () => 0 };
 
 /** After a pause (a hidden page, a busy machine) motion goes on, it does not catch up. */
-const LONGEST_STEP_SECONDS = 0.1;
+const LONGEST_STEP_SECONDS = 0.2;
 const LOOK_SECONDS = 2.5;
 
 export class Face {
   readonly element: HTMLElement;
   mood: Mood = "asleep";
   ears: Ears = DEAF;
-  /** Called with each frame that is drawn: the microphone's loudness, and the seconds since the last. */
+  /** Called with each whole frame that is drawn: the microphone's loudness, and the seconds since the last. */
   onFrame: ((input: number, seconds: number) => void) | null = null;
 
   private readonly portrait = new Portrait();
   private readonly behaviour = new Behaviour();
-  private readonly pace = new Pace();
+  private readonly pace = new Pace(drawsInSoftware());
   private readonly loudness = new LoudnessMouth();
   private readonly reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
   private mouth: MouthShape = REST;
@@ -36,7 +36,9 @@ export class Face {
   private look: { x: number; y: number } | null = null;
   private lookUntil = 0;
   private drawnAt = 0;
+  private wholeAt = 0;
   private frame = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.element = document.createElement("div");
@@ -66,18 +68,31 @@ export class Face {
 
   destroy(): void {
     document.removeEventListener("visibilitychange", this.watchVisibility);
-    cancelAnimationFrame(this.frame);
+    this.stop();
   }
 
   private readonly watchVisibility = (): void => {
-    cancelAnimationFrame(this.frame);
-    if (document.visibilityState === "visible") this.frame = requestAnimationFrame(this.tick);
+    this.stop();
+    if (document.visibilityState === "visible") this.ask();
   };
 
-  private readonly tick = (now: number): void => {
+  private readonly ask = (): void => {
     this.frame = requestAnimationFrame(this.tick);
+  };
+
+  private stop(): void {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
+  }
+
+  private readonly tick = (now: number): void => {
     const output = this.ears.output();
-    if (!this.pace.due(now / 1000, this.behaviour.lively || output > 0 || this.driven !== null)) return;
+    const lively = this.behaviour.lively || output > 0 || this.driven !== null;
+    const frame = this.pace.due(now / 1000, lively);
+    const rest = frame === null ? 0 : this.pace.rest(lively);
+    if (rest > 0) this.timer = setTimeout(this.ask, rest * 1000);
+    else this.ask();
+    if (frame === null) return;
     const seconds = Math.min(LONGEST_STEP_SECONDS, (now - this.drawnAt) / 1000);
     this.drawnAt = now;
 
@@ -86,8 +101,11 @@ export class Face {
     if (now > this.lookUntil) this.look = null;
     const input = this.ears.input();
     const pose = this.behaviour.step({ mood: this.mood, input, output, look: this.look, calm: this.reducedMotion.matches }, seconds);
-    this.portrait.draw(pose, this.mouth);
-    this.onFrame?.(input, seconds);
+    if (frame === "whole") {
+      this.portrait.draw(pose, this.mouth);
+      this.onFrame?.(input, Math.min(LONGEST_STEP_SECONDS, (now - this.wholeAt) / 1000));
+      this.wholeAt = now;
+    } else this.portrait.drawFeatures(pose, this.mouth);
     const shown = String(viseme.id);
     if (this.element.dataset["viseme"] !== shown) this.element.dataset["viseme"] = shown;
   };

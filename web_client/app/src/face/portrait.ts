@@ -2,7 +2,7 @@
 
 import type { Pose } from "./behaviour.ts";
 import { browPath, eyePaths } from "./eye.ts";
-import { mouthPaths, n } from "./mouth.ts";
+import { type MouthPaths, mouthPaths, n } from "./mouth.ts";
 import { gradients } from "./paint.ts";
 import { group, Pen, shape, svg } from "./svg.ts";
 import type { MouthShape } from "./visemes.ts";
@@ -197,11 +197,27 @@ export class Portrait {
     this.front.cheeks.move(0.7 * x, 0.7 * y);
     this.front.nose.move(1.35 * x, 1.25 * y);
     this.front.hair.move(0.35 * x, 0.3 * y);
-
+    this.front.mouth.move(x, 92 + 0.95 * y, 0, 1.1);
+    for (const eye of this.eyes) {
+      eye.at.move(48 * eye.side + 0.95 * x - 0.1 * Math.abs(x) * eye.side, 4 + 0.85 * y, 0, 1.14);
+      const raise = eye.side < 0 ? pose.browLeft : pose.browRight;
+      eye.browAt.move(48 * eye.side + x, -42 - 9 * raise + 0.9 * y);
+      eye.brow.set("d", browPath(eye.side, pose.worry + 0.25 * raise));
+    }
     const paths = mouthPaths(shapeNow, pose.smile);
     const outline = faceOutline(paths.drop);
     for (const pen of this.outline) pen.set("d", outline);
-    this.front.mouth.move(x, 92 + 0.95 * y, 0, 1.1);
+    this.drawMouth(paths, pose, shapeNow);
+    for (const eye of this.eyes) drawEye(eye, pose);
+  }
+
+  /** Draws mouth and eyes where they were drawn last; the rest stays as it is. */
+  drawFeatures(pose: Pose, shapeNow: MouthShape): void {
+    this.drawMouth(mouthPaths(shapeNow, pose.smile), pose, shapeNow);
+    for (const eye of this.eyes) drawEye(eye, pose);
+  }
+
+  private drawMouth(paths: MouthPaths, pose: Pose, shapeNow: MouthShape): void {
     const m = this.mouth;
     for (const key of ["lips", "upperLip", "inside", "upperTeeth", "lowerTeeth", "tongue", "seam", "gloss"] as const) m[key].set("d", paths[key]);
     m.clip.set("d", paths.inside);
@@ -210,22 +226,16 @@ export class Portrait {
     const { halfWidth: w, cornerY: c } = paths;
     m.dimples.set("d", `M${n(-w - 3)} ${n(c - 5)}Q${n(-w - 6)} ${n(c - 1)} ${n(-w - 3.5)} ${n(c + 2.5)}M${n(w + 3)} ${n(c - 5)}Q${n(w + 6)} ${n(c - 1)} ${n(w + 3.5)} ${n(c + 2.5)}`);
     m.dimples.set("opacity", n(Math.max(0, pose.smile) * 0.7));
-
-    for (const eye of this.eyes) this.drawEye(eye, pose, x, y);
   }
+}
 
-  private drawEye(eye: Eye, pose: Pose, x: number, y: number): void {
-    const e = eyePaths(eye.side, pose.lids, pose.squint);
-    eye.at.move(48 * eye.side + 0.95 * x - 0.1 * Math.abs(x) * eye.side, 4 + 0.85 * y, 0, 1.14);
-    for (const key of ["opening", "shade", "lash", "lowerLash", "crease"] as const) eye[key].set("d", e[key]);
-    eye.clip.set("d", e.opening);
-    eye.crease.set("opacity", n(e.creaseOpacity));
-    eye.iris.move(8.5 * pose.gazeX + 0.8 * eye.side * -1, 6 * pose.gazeY - 2.2);
-    eye.light.move(6.5 * pose.gazeX, 4.6 * pose.gazeY - 2.2);
-    const raise = eye.side < 0 ? pose.browLeft : pose.browRight;
-    eye.browAt.move(48 * eye.side + x, -42 - 9 * raise + 0.9 * y);
-    eye.brow.set("d", browPath(eye.side, pose.worry + 0.25 * raise));
-  }
+function drawEye(eye: Eye, pose: Pose): void {
+  const e = eyePaths(eye.side, pose.lids, pose.squint);
+  for (const key of ["opening", "shade", "lash", "lowerLash", "crease"] as const) eye[key].set("d", e[key]);
+  eye.clip.set("d", e.opening);
+  eye.crease.set("opacity", n(e.creaseOpacity));
+  eye.iris.move(8.5 * pose.gazeX + 0.8 * eye.side * -1, 6 * pose.gazeY - 2.2);
+  eye.light.move(6.5 * pose.gazeX, 4.6 * pose.gazeY - 2.2);
 }
 
 function makeEye(side: -1 | 1, clipId: string): Eye {
