@@ -89,10 +89,10 @@ class Output(io.AudioOutput):
             await self._room.wait()
 
     def _open(self, gen: int, speech: SpeechHandle | None, rate: int) -> None:
-        self._segment = self._timeline.open(gen)
+        script = self._scripts.take(speech)
+        self._segment = self._timeline.open(gen, script.lead)
         self._speech = speech
         self._resampler = None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, dtype="int16", quality="MQ")
-        script = self._scripts.take(speech)
         self._written[self._segment] = script
         script.attach(self._timeline, self._segment)
 

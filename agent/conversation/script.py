@@ -23,6 +23,8 @@ class Script:
 
     speech: object = None
     """The engine's answer that this is part of."""
+    lead: int = 0
+    """Content samples that must be there before it is heard."""
     pieces: list[tuple[int, str]] = field(default_factory=list)
     shown: int = 0
     """Pieces whose sample has come."""
@@ -93,8 +95,8 @@ class Scripts:
         self._waiting: dict[object, list[Script]] = {}
         self._on_unspoken = on_unspoken
 
-    def new(self, speech: object) -> Script:
-        script = Script(speech)
+    def new(self, speech: object, lead: int = 0) -> Script:
+        script = Script(speech, lead)
         self._waiting.setdefault(speech, []).append(script)
         return script
 

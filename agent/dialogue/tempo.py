@@ -1,4 +1,5 @@
-"""How long the next chunk may be, so that it is ready before the ear has heard the last one. No I/O; learns from the chunks that were made."""
+"""How long the next chunk may be, so that it is ready before the ear has heard the last one, and how much must be ready before an answer begins. No I/O;
+learns from the chunks that were made."""
 
 from __future__ import annotations
 
@@ -12,6 +13,11 @@ LEARNING: Final = 0.4
 MARGIN_SECONDS: Final = 0.15
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
+USUAL_SECONDS: Final = 6.0
+"""How long an answer lasts; a conversation learns better."""
+TOLERABLE_SECONDS: Final = 0.4
+"""Silence within an answer for which nobody is kept waiting: it falls between clauses."""
+LONGEST_LEAD_SECONDS: Final = 2.0
 
 
 def width(text: str) -> int:
@@ -24,13 +30,27 @@ class Tempo:
 
     def __init__(self) -> None:
         self._cost = FIRST_GUESS
+        self._rate = 1.0
+        """Seconds of sound that are made in a second."""
+        self._length = USUAL_SECONDS
 
-    def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
+    def made(self, text: str, seconds: float, ahead_seconds: float, sound_seconds: float) -> None:
         """A chunk was written and said within `seconds`; when it was begun, so much was ready ahead of the ear."""
         letters = width(text)
         if letters and seconds > 0 and ahead_seconds < AMPLE_SECONDS:
             self._cost += LEARNING * (seconds / letters - self._cost)
+            self._rate += LEARNING * (min(sound_seconds / seconds, 2.0) - self._rate)
+
+    def answered(self, sound_seconds: float) -> None:
+        """An answer lasted so long."""
+        self._length += LEARNING * (sound_seconds - self._length)
 
     def room(self, ahead_seconds: float) -> int:
         """Letters that can be written and said in the time that the ear still has to listen to."""
         return int(max(0.0, ahead_seconds - MARGIN_SECONDS) / self._cost)
+
+    def lead(self) -> float:
+        """Seconds of sound that must be ready before an answer begins. 0 where sound is made about as fast as it is heard; a machine that is slower would
+        break off after each clause, so it begins later."""
+        short = (1 - self._rate) * self._length - TOLERABLE_SECONDS
+        return min(max(short, 0.0), LONGEST_LEAD_SECONDS)

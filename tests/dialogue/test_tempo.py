@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dialogue.chunker import Chunker
-from agent.dialogue.tempo import AMPLE_SECONDS, Tempo, width
+from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_LEAD_SECONDS, Tempo, width
 
 ENGLISH = "The museum opens at nine in the morning and closes at five in the afternoon, but on Mondays it stays closed. "
 CHINESE = "博物馆每天早上九点开门，下午五点关门，不过星期一不开放，所以请你在其他日子来参观。"
@@ -21,20 +21,38 @@ def test_a_slow_machine_gets_less_room_and_one_that_recovers_more() -> None:
     tempo = Tempo()
     before = tempo.room(1.0)
     for _ in range(5):
-        tempo.made("x" * 10, 1.0, 0.5)
+        tempo.made("x" * 10, 1.0, 0.5, 0.8)
     slow = tempo.room(1.0)
     for _ in range(5):
-        tempo.made("x" * 10, 0.05, 0.5)
+        tempo.made("x" * 10, 0.05, 0.5, 0.8)
     assert slow < before < tempo.room(1.0)
 
 
 def test_a_chunk_that_waited_for_the_ear_tells_nothing() -> None:
     tempo = Tempo()
     before = tempo.room(1.0)
-    tempo.made("x" * 10, 8.0, AMPLE_SECONDS + 1)
-    tempo.made("", 1.0, 0.0)
+    tempo.made("x" * 10, 8.0, AMPLE_SECONDS + 1, 0.8)
+    tempo.made("", 1.0, 0.0, 0.0)
     assert tempo.room(1.0) == before
     assert tempo.room(0.0) == tempo.room(-5.0) == 0
+
+
+def test_a_machine_that_is_slower_than_speech_begins_later() -> None:
+    tempo = Tempo()
+    assert tempo.lead() == 0.0
+    for _ in range(10):
+        tempo.made("x" * 10, 1.0, 0.5, 0.98)
+    assert tempo.lead() == 0.0, "what is missing falls between clauses"
+    for _ in range(10):
+        tempo.made("x" * 10, 1.0, 0.5, 0.8)
+    some = tempo.lead()
+    assert 0.5 < some < LONGEST_LEAD_SECONDS
+    for _ in range(10):
+        tempo.answered(20.0)
+    assert tempo.lead() == LONGEST_LEAD_SECONDS
+    for _ in range(10):
+        tempo.answered(2.0)
+    assert tempo.lead() < some, "short answers are all there soon"
 
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE])

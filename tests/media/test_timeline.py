@@ -72,6 +72,24 @@ def test_starvation_inserts_silence_and_shifts_what_follows() -> None:
     assert timeline.late == 3 * BLOCK_SAMPLES - 200, "the silence after an answer is nobody's fault"
 
 
+def test_a_segment_with_a_lead_begins_when_so_much_is_there_or_all() -> None:
+    timeline = Timeline()
+    slow, short = timeline.open(1, lead=2 * BLOCK_SAMPLES), timeline.open(2, lead=10 * BLOCK_SAMPLES)
+    timeline.append(slow, tone(BLOCK_SAMPLES))
+    timeline.hang(slow, 0, "word")
+    assert not timeline.flowing
+    assert drain(timeline, 3) == (pytest.approx(np.zeros(3 * BLOCK_SAMPLES)), [])
+    timeline.append(slow, tone(BLOCK_SAMPLES))
+    _, fired = drain(timeline, 4)
+    assert [(f.t, f.event) for f in fired] == [(3 * BLOCK_SAMPLES, Started()), (3 * BLOCK_SAMPLES, "word")]
+    assert timeline.late == 2 * BLOCK_SAMPLES, "once it has begun it begins no more"
+    timeline.close(slow)
+    timeline.append(short, tone(BLOCK_SAMPLES))
+    timeline.close(short)
+    _, fired = drain(timeline, 30)
+    assert [f.event for f in fired] == [Ended(), Started(), Ended()]
+
+
 def test_an_event_beyond_the_end_fires_at_the_end() -> None:
     timeline = Timeline()
     segment = timeline.open(1)
@@ -176,10 +194,10 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.heard: dict[int, int] = {}
         self.again: dict[int, int] = {}
 
-    @rule()
-    def open(self) -> None:
+    @rule(lead=st.sampled_from([0, 1, 700, 4_000]))
+    def open(self, lead: int) -> None:
         self.gen += 1
-        self.segments.append(self.timeline.open(self.gen))
+        self.segments.append(self.timeline.open(self.gen, lead))
 
     @precondition(lambda self: self.segments)
     @rule(data=st.data(), n=st.integers(0, 3_000))
@@ -253,8 +271,14 @@ class AnyInterleaving(RuleBasedStateMachine):
             if isinstance(f.event, int):
                 segment, offset = self.hung[f.event]
                 assert segment.started_t is not None or segment.closed
+                assert segment.closed or segment.appended >= segment.lead, "it began before its lead was there"
                 if segment.started_t is not None:
                     assert f.t >= segment.started_t + min(offset, segment.appended)
+
+    @invariant()
+    def nothing_begins_before_its_lead(self) -> None:
+        for segment in self.segments:
+            assert segment.pulled == 0 or segment.closed or segment.dropped or segment.appended >= segment.lead
 
     @invariant()
     def nothing_is_heard_twice(self) -> None:
