@@ -12,6 +12,7 @@ from infra.ports import free_tcp_port
 
 if TYPE_CHECKING:
     from infra.livekit_server import LiveKitServer
+    from tests.fixtures.speech import Speaker
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,28 @@ def chromium_path() -> str:
     path = chromium.find()
     assert path is not None
     return path
+
+
+@pytest.fixture(scope="session")
+def models() -> None:
+    """The local models; `visavis models fetch` brings them."""
+    from agent.models.errors import ModelError
+    from agent.models.store import ModelStore
+
+    store = ModelStore()
+    try:
+        for status in store.statuses():
+            store.path(status.model.name)
+    except ModelError as error:
+        pytest.skip(f"the models are not installed: {error}")
+
+
+@pytest.fixture(scope="session")
+def speaker(models: None, tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+    """Says sentences with our own voices."""
+    from tests.fixtures.speech import Speaker
+
+    return Speaker(tmp_path_factory.mktemp("speech"))
 
 
 @pytest.fixture

@@ -149,6 +149,8 @@ class Ear(stt.STT[Any]):
         self._over = False
         """The utterance began while the digital human spoke."""
         self._preflighted = False
+        self._failed = False
+        """It was reported already that this utterance is not understood."""
         self._latest = Transcript("")
         self._line = 0
         """The utterance under whose number the words are shown: that of the one which this one goes on with."""
@@ -258,7 +260,7 @@ class Ear(stt.STT[Any]):
         self._utterance += 1
         self._line = self._utterance
         self._latest = Transcript("")
-        self._announced = self._preflighted = False
+        self._announced = self._preflighted = self._failed = False
         self._over, self._before = self._host.busy(), ""
         self._partial_at = at
         self._trim(at - PREROLL)
@@ -356,9 +358,11 @@ class Ear(stt.STT[Any]):
         try:
             transcript = await self._recognizer.transcribe(self._since(dip.start - PREROLL), self.language, final=True)
         except Exception as error:
-            logger.warning("speech recognition failed: %s", error)
+            logger.warning("speech recognition failed: %r", error)
             if utterance == self._utterance:
-                self._host.recognition_failed(error)
+                if not self._failed:
+                    self._failed = True
+                    self._host.recognition_failed(error)
                 self._judge(self._barge_in.said(Meaning.NOTHING))
                 self._apply(self._turns.transcript(dip.candidate, ""))
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -15,6 +16,8 @@ from agent.protocol.messages import Language, LanguageChoice
 
 SETTLE_SECONDS: Final = 0.7
 """How long a streaming recogniser gets for its last words after the speaker paused."""
+SETTLED_BYTES: Final = MICROPHONE_RATE * 2 * 8
+"""8 s: sound as long as this is settled at the next pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +58,42 @@ def _language(data: stt.SpeechData) -> Language | None:
     return "zh" if code.startswith(("zh", "cmn", "yue")) else "en" if code.startswith("en") else None
 
 
+def _together(parts: Sequence[str]) -> str:
+    return (" " if all(part.isascii() for part in parts) else "").join(filter(None, parts)).strip()
+
+
 class BufferRecognizer:
-    """A recogniser that takes the whole utterance at once (all local ones)."""
+    """A recogniser that takes the whole utterance at once (all local ones). Of a long one, what was said up to a pause is settled and not taken again: each
+    pause would cost more than the last, and models take no minute at once."""
 
     def __init__(self, engine: stt.STT[Any], timeout_seconds: float) -> None:
         self._engine = engine
         self._options = APIConnectOptions(max_retry=1, retry_interval=0.2, timeout=timeout_seconds)
         self._timeout = timeout_seconds
+        self._utterance = 0
+        self._settled = Transcript("")
+        self._settled_bytes = 0
 
     def begin(self, pcm: bytes) -> None:
-        pass
+        self._utterance += 1
+        self._settled, self._settled_bytes = Transcript(""), 0
 
     def push(self, pcm: bytes) -> None:
         pass
 
     async def transcribe(self, pcm: bytes, language: LanguageChoice, *, final: bool) -> Transcript:
+        utterance, settled, start = self._utterance, self._settled, self._settled_bytes
         async with asyncio.timeout(self._timeout):
             event = await self._engine.recognize(
-                _frame(pcm), language=NOT_GIVEN if language == "auto" else language, conn_options=self._options
+                _frame(pcm[start:]), language=NOT_GIVEN if language == "auto" else language, conn_options=self._options
             )
-        if not event.alternatives:
-            return Transcript("")
-        best = event.alternatives[0]
-        return Transcript(best.text.strip(), _language(best))
+        whole = settled
+        if event.alternatives:
+            best = event.alternatives[0]
+            whole = Transcript(_together([settled.text, best.text.strip()]), _language(best) or settled.language)
+        if final and utterance == self._utterance and len(pcm) - start > SETTLED_BYTES and len(pcm) > self._settled_bytes:
+            self._settled, self._settled_bytes = whole, len(pcm)
+        return whole
 
     async def aclose(self) -> None:
         pass
@@ -133,8 +149,7 @@ class StreamRecognizer:
             except TimeoutError:
                 pass  # the interim words are what there is
         parts = [*self._finals, self._interim] if self._interim else self._finals
-        spaced = " " if all(part.isascii() for part in parts) else ""
-        return Transcript(spaced.join(parts).strip(), self._language)
+        return Transcript(_together(parts), self._language)
 
     async def aclose(self) -> None:
         if self._reader is not None:

@@ -9,31 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from agent.models.errors import ModelError
-from agent.models.store import ModelStore
 from infra.ports import free_tcp_port
 from tests.fixtures.browser import launch_arguments
 from tests.fixtures.program import Program
-from tests.fixtures.speech import Speaker
 
 READY_SECONDS = 240
 """The test machine is busy; the first start makes the voices' graph as well."""
-
-
-@pytest.fixture(scope="session")
-def models() -> None:
-    """The local models; `visavis models fetch` brings them."""
-    store = ModelStore()
-    try:
-        for status in store.statuses():
-            store.path(status.model.name)
-    except ModelError as error:
-        pytest.skip(f"the models are not installed: {error}")
-
-
-@pytest.fixture(scope="session")
-def speaker(models: None, tmp_path_factory: pytest.TempPathFactory) -> Speaker:
-    return Speaker(tmp_path_factory.mktemp("speech"))
 
 
 @pytest.fixture(scope="session")
