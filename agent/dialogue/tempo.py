@@ -10,6 +10,8 @@ from agent.dialogue.language import is_han
 FIRST_GUESS: Final = 0.03
 """Seconds to write and say one letter; a conversation learns better within a chunk or two."""
 LEARNING: Final = 0.4
+FORGETTING: Final = 0.15
+"""Of what is known of the pace, with each chunk: chunks differ, the last dozen together tell it."""
 MARGIN_SECONDS: Final = 0.15
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
@@ -30,8 +32,8 @@ class Tempo:
 
     def __init__(self) -> None:
         self._cost = FIRST_GUESS
-        self._rate = 1.0
-        """Seconds of sound that are made in a second."""
+        self._sound = self._taken = 0.0
+        """Seconds of sound that were made, and that it took, the old ones counting less and less."""
         self._length = USUAL_SECONDS
 
     def made(self, text: str, seconds: float, ahead_seconds: float, sound_seconds: float) -> None:
@@ -39,7 +41,8 @@ class Tempo:
         letters = width(text)
         if letters and seconds > 0 and ahead_seconds < AMPLE_SECONDS:
             self._cost += LEARNING * (seconds / letters - self._cost)
-            self._rate += LEARNING * (min(sound_seconds / seconds, 2.0) - self._rate)
+            self._sound = (1 - FORGETTING) * self._sound + sound_seconds
+            self._taken = (1 - FORGETTING) * self._taken + seconds
 
     def answered(self, sound_seconds: float) -> None:
         """An answer lasted so long."""
@@ -52,5 +55,6 @@ class Tempo:
     def lead(self) -> float:
         """Seconds of sound that must be ready before an answer begins. 0 where sound is made about as fast as it is heard; a machine that is slower would
         break off after each clause, so it begins later."""
-        short = (1 - self._rate) * self._length - TOLERABLE_SECONDS
+        rate = self._sound / self._taken if self._taken else 1.0
+        short = (1 - rate) * self._length - TOLERABLE_SECONDS
         return min(max(short, 0.0), LONGEST_LEAD_SECONDS)
