@@ -163,7 +163,7 @@ class InstantEngines:
         def numbered(context: llm.ChatContext) -> str:
             nonlocal answers
             answers += 1
-            return f"Answer number {answers}, in a sentence of some length." + self._words * " And so on."
+            return f"Answer number {answers % 10}, in a sentence of some length." + self._words * " And so on."
 
         parts = Parts(
             vad=self._ears(),
