@@ -10,9 +10,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 logger = logging.getLogger("visavis.aio")
+
+STACK_CALLS: Final = 5
 
 
 class Tasks:
@@ -61,6 +65,15 @@ def keep_memory_out_of_collections() -> None:
     """What lives now stays: modules and models. Python's full collections would walk over all of it again and again, and stop the event loop meanwhile."""
     gc.collect()
     gc.freeze()
+
+
+def _stack(frame: FrameType) -> str:
+    """The innermost calls, in one line; those of asyncio itself tell nothing."""
+    stack = traceback.extract_stack(frame)
+    calls = [call for call in stack if Path(call.filename).parent.name != "asyncio"] or stack
+    return " → ".join(
+        f"{call.name} ({Path(call.filename).parent.name}/{Path(call.filename).name}:{call.lineno})" for call in calls[-STACK_CALLS:]
+    )
 
 
 class LoopWatch:
@@ -117,5 +130,4 @@ class LoopWatch:
             reported = self._stamp
             frame = sys._current_frames().get(loop_thread)
             if frame is not None and frame.f_code.co_name != "select":
-                stack = "".join(traceback.format_stack(frame, limit=12))
-                logger.warning("the event loop has been blocked for %.0f ms:\n%s", late * 1e3, stack)
+                logger.warning("the event loop has been blocked for %.0f ms by %s", late * 1e3, _stack(frame))
