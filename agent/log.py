@@ -40,9 +40,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def setup(level: str = "info", style: Literal["text", "json"] = "text") -> None:
-    """Send all logging to standard error."""
+    """Send all logging to standard error. Of libraries, warnings and worse; so too of those that log without a name."""
+    least = max(logging.WARNING, logging.getLevelName(level.upper()))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    handler.addFilter(lambda record: record.name != "root" or record.levelno >= least)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("aioice", "aiortc", "httpx", "httpcore", "httpx2", "openai", "asyncio", "jieba", "numba"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    for noisy in ("aioice", "aiortc", "httpx", "httpcore", "httpx2", "livekit", "openai", "asyncio", "jieba", "numba"):
+        logging.getLogger(noisy).setLevel(least)
