@@ -128,7 +128,7 @@ async def measure(options: Options) -> Result:
         sounds = [await spoken(INTERRUPTIONS[i % len(INTERRUPTIONS)], voice) for i in range(options.turns)]
     notes = [
         "In rooms of a real livekit-server on this machine, judged from the sound that reaches a livekit.rtc client, its jitter buffer included. Instant model and voice.",
-        f"Soon after joining: the greeting is interrupted 0.9 to 2 s after its first sound. An answer came back: its pitch was heard after {WATCH_SECONDS:g} s of watching.",
+        f"Soon after joining: the greeting is interrupted 0.9 to 2 s after its first sound. An answer came back: its pitch was heard again within {WATCH_SECONDS:g} s, after 0.3 s of silence; the next answer may have it by chance.",
     ]
     found: dict[str, tuple[list[Silence], list[Silence]]] = {}
     async with livekit_server() as server:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -58,8 +58,12 @@ def _language(data: stt.SpeechData) -> Language | None:
     return "zh" if code.startswith(("zh", "cmn", "yue")) else "en" if code.startswith("en") else None
 
 
-def _together(parts: Sequence[str]) -> str:
-    return (" " if all(part.isascii() for part in parts) else "").join(filter(None, parts)).strip()
+def _together(parts: Iterable[str]) -> str:
+    """One text, with spaces where both sides are no Chinese."""
+    text = ""
+    for part in filter(None, map(str.strip, parts)):
+        text += " " + part if text[-1:].isascii() and part[0].isascii() else part
+    return text.strip()
 
 
 class BufferRecognizer:
@@ -90,7 +94,7 @@ class BufferRecognizer:
         whole = settled
         if event.alternatives:
             best = event.alternatives[0]
-            whole = Transcript(_together([settled.text, best.text.strip()]), _language(best) or settled.language)
+            whole = Transcript(_together([settled.text, best.text]), _language(best) or settled.language)
         if final and utterance == self._utterance and len(pcm) - start > SETTLED_BYTES and len(pcm) > self._settled_bytes:
             self._settled, self._settled_bytes = whole, len(pcm)
         return whole

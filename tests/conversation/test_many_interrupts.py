@@ -27,7 +27,6 @@ async def test_no_ghosts_in_five_hundred_interruptions() -> None:
     for number in range(INTERRUPTS):
         conversation.receive(Envelope(TextInput(text=f"question {number}")))
         await asyncio.sleep(dice.choice([0.0, 0.01, 0.05, 0.1, 0.3, 0.7, 1.5]) * dice.random())
-        count = len(client.messages(ServerInterrupt))
         match dice.choice(["button", "text", "voice", "context", "twice", "during a hold"]):
             case "button":
                 conversation.receive(Envelope(ClientInterrupt()))
@@ -45,7 +44,6 @@ async def test_no_ghosts_in_five_hundred_interruptions() -> None:
                 speak(conversation, VOICE[:1_600])
                 conversation.receive(Envelope(ClientInterrupt()))
                 silence(conversation, 1.2)
-        assert len(client.messages(ServerInterrupt)) >= count
     conversation.receive(Envelope(ClientInterrupt()))
     cut_t = client.messages(ServerInterrupt)[-1].cut_t
     await client.until(lambda: client.blocks[-1].t > cut_t + RATE)

@@ -13,6 +13,10 @@ from bench.instant import InstantEngines, InstantLLM
 from tests.conversation.client import Client, begin
 
 
+async def asked(client: Client, model: InstantLLM, times: int) -> None:
+    await client.until(lambda: len(model.asked) >= times)
+
+
 async def ask(answer: str, **limits: int) -> tuple[ConversationHost, Client]:
     """A conversation in which `answer` was given to the first question and a plain one to the second, each heard to its end."""
     answers = iter([answer, "Plain answer number two."])
@@ -27,7 +31,7 @@ async def ask(answer: str, **limits: int) -> tuple[ConversationHost, Client]:
     assert isinstance(model, InstantLLM)
     for number, question in enumerate(("first", "second")):
         conversation.receive(Envelope(TextInput(text=question)))
-        await client.until(lambda n=number: len(model.asked) > n)  # type: ignore[misc]
+        await asked(client, model, number + 1)
         if number == 0 and len(answer) > 1_000:
             return host, client
         await client.until(lambda: client.messages(StateUpdate)[-1].state == "listening" and len(client.messages(StateUpdate)) > 2)
