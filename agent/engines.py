@@ -40,7 +40,7 @@ from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.named import described
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.requantise import PUBLISHED
-from agent.providers.local.baton import Baton
+from agent.providers.local.baton import Baton, Claim
 from agent.providers.local.kokoro_model import PREPARED
 from agent.providers.local.lane import Lane
 from agent.providers.registry import Kind, Registry
@@ -235,7 +235,12 @@ class ConfiguredEngines:
             await voice.warm()
 
     def _english_voice(self) -> VoiceLane:
-        return VoiceLane("en", hibari.HibariVoice, lane=Lane("English voice", baton=self._baton), max_characters=hibari.MAX_CHARACTERS)
+        return VoiceLane(
+            "en",
+            hibari.HibariVoice,
+            lane=Lane("English voice", baton=self._baton, claim=Claim.UNLESS_CROWDED),
+            max_characters=hibari.MAX_CHARACTERS,
+        )
 
     async def _chinese_voice(self) -> VoiceLane:
         graph = await self._store.derive_async(PREPARED)
@@ -246,7 +251,11 @@ class ConfiguredEngines:
             return kokoro.KokoroVoice(graph, voices, english=hibari.EnglishPhonemes(), cache=cache, threads=CHINESE_VOICE_THREADS)
 
         return VoiceLane(
-            "zh", load, lane=Lane("Chinese voice", baton=self._baton), max_characters=kokoro.MAX_CHARACTERS, threads=CHINESE_VOICE_THREADS
+            "zh",
+            load,
+            lane=Lane("Chinese voice", baton=self._baton, claim=Claim.UNLESS_CROWDED),
+            max_characters=kokoro.MAX_CHARACTERS,
+            threads=CHINESE_VOICE_THREADS,
         )
 
     async def _load_model(self) -> None:

@@ -6,23 +6,39 @@ import asyncio
 
 import pytest
 
-from agent.providers.local.baton import FEW_CORES, Baton
+from agent.providers.local.baton import FEW_CORES, Baton, Claim
 from agent.providers.local.lane import Lane, Priority
 
 
 def test_the_model_is_held_from_the_first_user_to_the_last() -> None:
-    told: list[bool] = []
+    told: list[Claim] = []
     baton = Baton(cores=2)
     baton.hold = told.append
     with baton.taking():
         with baton.taking():
-            assert told == [True]
+            assert told == [Claim.WHATEVER]
         assert baton.taken
-    assert told == [True, False]
+    assert told == [Claim.WHATEVER, Claim.NOTHING]
+
+
+def test_the_largest_claim_counts() -> None:
+    told: list[Claim] = []
+    baton = Baton(cores=2)
+    baton.hold = told.append
+    with baton.taking(Claim.UNLESS_CROWDED):
+        with baton.taking(), baton.taking(Claim.UNLESS_CROWDED):
+            pass
+        assert told == [Claim.UNLESS_CROWDED, Claim.WHATEVER, Claim.UNLESS_CROWDED]
+    assert told[3:] == [Claim.NOTHING]
+
+
+def test_a_voice_stops_the_model_only_without_a_crowd() -> None:
+    assert [claim.stops(crowded=False) for claim in Claim] == [False, True, True]
+    assert [claim.stops(crowded=True) for claim in Claim] == [False, False, True]
 
 
 def test_with_many_cores_nobody_waits() -> None:
-    told: list[bool] = []
+    told: list[Claim] = []
     baton = Baton(cores=FEW_CORES + 1)
     baton.hold = told.append
     with baton.taking():

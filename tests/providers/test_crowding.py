@@ -23,7 +23,9 @@ def test_alone_all_threads_compute() -> None:
 
 def test_one_step_in_a_crowd_is_enough() -> None:
     machine = Machine(4, 4)
+    assert not machine.crowding.crowded
     assert machine.step(0.3, 1.0) == 1
+    assert machine.crowding.crowded
     assert [machine.step(0.14, 0.9) for _ in range(50)] == [1] * 50
 
 

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from agent.models.errors import ModelCorrupt
-from agent.providers.local.kokoro_graph import ENERGY, FEATURES, MARGIN_FRAMES, PITCH, Graph, crop_silence, dequantise, give_durations
+from agent.providers.local.kokoro_graph import ENERGY, FEATURES, MARGIN_FRAMES, PITCH, crop_silence, dequantise, give_durations
+from agent.providers.local.onnx_graph import Graph
 
 RANDOM = np.random.default_rng(7)
 

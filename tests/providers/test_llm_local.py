@@ -24,6 +24,7 @@ from agent.providers.llm.llama import LlamaLLM, LlamaProcess
 from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.window import ENOUGH_TOKENS, estimate, fit, is_enough
+from agent.providers.local.baton import Claim
 
 ONCE = APIConnectOptions(max_retry=0, timeout=60)
 
@@ -237,9 +238,9 @@ async def test_holding_stops_the_computation_and_loses_nothing(model: Path, libr
             if "text" in message:
                 pieces.append(message["text"])
             if len(pieces) == 4:
-                process.hold(True)
+                process.hold(Claim.WHATEVER)
                 await _until_idle(process)
-                process.hold(False)
+                process.hold(Claim.NOTHING)
         assert "".join(pieces) == straight
     finally:
         await process.aclose()

@@ -33,6 +33,11 @@ class Crowding:
         self._quiet = 0.0
         self.threads = most
 
+    @property
+    def crowded(self) -> bool:
+        """Whether fewer threads compute than there are."""
+        return self.threads < self._most
+
     def stepped(self, before: Clock, after: Clock) -> None:
         """A step was computed with `threads` threads between these two moments."""
         wall = after.wall - before.wall
@@ -43,7 +48,7 @@ class Crowding:
             self.threads, self._quiet = 1, 0.0
         elif others >= QUIET:
             self._quiet = 0.0
-        elif self.threads < self._most:
+        elif self.crowded:
             self._quiet += wall
             if self._quiet >= SURE_SECONDS:
                 self.threads, self._quiet = self._most, 0.0

@@ -196,6 +196,11 @@ class Network:
         self._callback = _Abort(lambda _: self.abort)
         llama.llama_set_abort_callback(self._context, self._callback, None)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether other programs want the processor, too, so that one thread computes."""
+        return self._crowding.crowded
+
     def prompt(self, messages: Sequence[tuple[str, str]], ending: Ending) -> list[int]:
         """Tokens of a conversation as the model was taught to read it: up to the answer that it is to write, up to the end of the last message, or with
         that message left open. What stands in a message stays text: it cannot end the message or begin another.

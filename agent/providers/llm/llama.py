@@ -22,6 +22,7 @@ from agent.aio import Tasks
 from agent.providers.llm.child import SupervisedChild
 from agent.providers.llm.libllama import Ending
 from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit, is_enough
+from agent.providers.local.baton import Claim
 
 logger = logging.getLogger("visavis.providers.llm")
 
@@ -67,9 +68,9 @@ class LlamaProcess(SupervisedChild):
         if self._input is not None and not self._input.is_closing():
             self._input.write(json.dumps(command).encode() + b"\n")
 
-    def hold(self, on: bool) -> None:
+    def hold(self, claim: Claim) -> None:
         """Stop computing, within a step, until told otherwise; nothing is lost."""
-        self._tell({"hold": on})
+        self._tell({"hold": int(claim)})
 
     def ask(
         self, messages: Messages, *, most: int, temperature: float = TEMPERATURE, ending: Ending = "answer"

@@ -4,7 +4,7 @@
 It ends with its standard input, that is, when its parent is gone.
 
     in:  {"ask": 7, "messages": [["user", "Hello"]], "ending": "answer", "most": 160, "temperature": 0.3, "seed": 1}
-         {"take_back": 7}   {"keep": 8, "messages": [["system", "…"]]}   {"hold": true}
+         {"take_back": 7}   {"keep": 8, "messages": [["system", "…"]]}   {"hold": 2}
     out: {"ready": true}   {"of": 7, "text": "Hi"}   {"of": 7, "end": "stop", "read": 4, "cached": 170, "written": 1}
 """
 
@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from agent.providers.llm.batching import BATCH_TOKENS, Batching, End, Event
 from agent.providers.llm.libllama import Ending, Library, LibraryUnusable, Network, Unreadable
+from agent.providers.local.baton import Claim
 
 CONTEXT_TOKENS: Final = 8_192
 """Of all conversations together: 28 kB each for the 1.5B model."""
@@ -43,7 +44,12 @@ class Child:
         self._answering: set[int] = set()
         """Requests whose steps are broken off when they are taken back, or when an engine that somebody waits for needs the processor. Those that only read
         take short steps, and what follows begins with the same words."""
-        self._held = False
+        self._claim = Claim.NOTHING
+
+    @property
+    def _held(self) -> bool:
+        """Whether others need the processor."""
+        return self._claim.stops(self._network.crowded)
 
     def run(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -64,10 +70,11 @@ class Child:
     def _listen(self) -> None:
         for line in sys.stdin.buffer:
             command = json.loads(line)
+            self._claim = Claim(command.get("hold", self._claim))  # it counts from now on; the command wakes the loop
             self._commands.put(command)
             if command.get("most", 0) > 0:
                 self._answering.add(int(command["ask"]))
-            elif (command.get("hold") and self._answering) or command.get("take_back") in self._answering:
+            elif ("hold" in command and self._held and self._answering) or command.get("take_back") in self._answering:
                 self._network.abort = True
         self._commands.put(None)
         self._network.abort = True
@@ -75,8 +82,8 @@ class Child:
     def _obey(self, command: dict[str, Any]) -> None:
         batching = self._batching
         if "hold" in command:
-            self._held = bool(command["hold"])
-        elif "take_back" in command:
+            return
+        if "take_back" in command:
             batching.take_back(int(command["take_back"]))
         elif "keep" in command:
             self._keep(int(command["keep"]), self._prompt(command["messages"], "closed"))

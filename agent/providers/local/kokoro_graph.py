@@ -5,6 +5,7 @@
 - The duration of each phoneme becomes an output (`duration`, frames), for lip movement and subtitles.
 - The decoder, where the time goes, computes only the frames that sound: the model puts about a second of silence around every utterance, which
   is more than half of a short clause.
+- What the decoder does to whole arrays between its convolutions is joined (`kokoro_fusion`).
 
 The weights are found by the shape of the graph around them, not by name; a graph that does not fit is an error.
 """
@@ -12,16 +13,16 @@ The weights are found by the shape of the graph around them, not by name; a grap
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from agent.models.errors import ModelCorrupt
+from agent.providers.local.kokoro_fusion import join
+from agent.providers.local.onnx_graph import Graph
 
 FEATURES: Final = "/encoder/MatMul_1_output_0"
 PITCH: Final = "/encoder/Reshape_output_0"
@@ -30,77 +31,6 @@ ENERGY: Final = "/encoder/Reshape_1_output_0"
 SILENT_ENERGY: Final = -4.0
 """The predicted energy is about −9 in silence and 5 to 10 in speech; it crosses this within a frame of the audible edge."""
 MARGIN_FRAMES: Final = 3
-
-
-class Graph:
-    """A GraphProto with its nodes looked up by what they produce and consume; removed nodes go when it is `compact`ed."""
-
-    def __init__(self, proto: GraphProto) -> None:
-        self.proto = proto
-        self.initialisers = {tensor.name: tensor for tensor in proto.initializer}
-        self.producer = {name: node for node in proto.node for name in node.output if name}
-        self.consumers: dict[str, list[NodeProto]] = defaultdict(list)
-        for node in proto.node:
-            for name in node.input:
-                self.consumers[name].append(node)
-        self._replaced: dict[int, list[NodeProto]] = {}
-
-    def constant(self, name: str) -> npt.NDArray[Any] | None:
-        """The value of an initialiser or of a Constant node."""
-        if name in self.initialisers:
-            return numpy_helper.to_array(self.initialisers[name])
-        node = self.producer.get(name)
-        if node is not None and node.op_type == "Constant":
-            return numpy_helper.to_array(node.attribute[0].t)
-        return None
-
-    def made_by(self, name: str, op: str) -> NodeProto | None:
-        """The node that makes `name`, if it is an `op`."""
-        node = self.producer.get(name)
-        return node if node is not None and node.op_type == op else None
-
-    def only_consumer(self, node: NodeProto, op: str) -> NodeProto | None:
-        """The one node that reads the output of `node`, if it is an `op`."""
-        readers = self.consumers[node.output[0]]
-        return readers[0] if len(readers) == 1 and readers[0].op_type == op else None
-
-    def add_constant(self, name: str, value: npt.NDArray[Any]) -> str:
-        tensor = numpy_helper.from_array(value, name)
-        self.proto.initializer.append(tensor)
-        self.initialisers[name] = tensor
-        return name
-
-    def replace(self, old: NodeProto, *new: NodeProto) -> None:
-        """Put `new` in the place of `old` when the graph is compacted."""
-        self._replaced[id(old)] = list(new)
-
-    def insert_after(self, node: NodeProto, *new: NodeProto) -> None:
-        self.replace(node, node, *new)
-
-    def compact(self) -> None:
-        """Apply the replacements, and drop what no output depends on."""
-        nodes = [new for node in self.proto.node for new in self._replaced.get(id(node), [node])]
-        needed = {output.name for output in self.proto.output}
-        kept: list[NodeProto] = []
-        for node in reversed(nodes):  # the nodes are in topological order
-            if needed.intersection(node.output):
-                kept.append(node)
-                needed.update(_inputs(node))
-        kept.reverse()
-        used = [tensor for tensor in self.proto.initializer if tensor.name in needed]
-        del self.proto.node[:]
-        self.proto.node.extend(kept)
-        del self.proto.initializer[:]
-        self.proto.initializer.extend(used)
-
-
-def _inputs(node: NodeProto) -> Iterator[str]:
-    """What a node reads, also inside its subgraphs."""
-    yield from node.input
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.GRAPH:
-            for inner in attribute.g.node:
-                yield from _inputs(inner)
 
 
 def dequantise(graph: Graph) -> int:
@@ -133,7 +63,7 @@ def _dequantise(graph: Graph, node: NodeProto) -> None:
 
 def _convolution(graph: Graph, node: NodeProto, source: str, weight: npt.NDArray[np.float32], bias: str, result: str) -> list[NodeProto]:
     """A float convolution over time, (batch, channel, time), written as one over an image of height 1: onnxruntime's fast kernels are for images."""
-    height = graph.add_constant("height_axis", np.array([2])) if "height_axis" not in graph.initialisers else "height_axis"
+    height = graph.shared_constant("height_axis", np.array([2]))
     kernel = graph.add_constant(f"{node.output[0]}_weight", weight[:, :, None, :])
     given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     if len(given["kernel_shape"]) != 1 or given.get("auto_pad", b"NOTSET") != b"NOTSET":
@@ -255,6 +185,7 @@ def prepare(model: ModelProto) -> ModelProto:
     give_durations(graph)
     crop_silence(graph)
     graph.compact()
+    join(Graph(model.graph))
     del model.graph.value_info[:]
     return model
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
-from agent.providers.local.baton import Baton
+from agent.providers.local.baton import Baton, Claim
 from agent.providers.local.fair_queue import FairQueue, QueueFull
 
 logger = logging.getLogger("visavis.providers.lane")
@@ -86,9 +86,10 @@ class LaneStats:
 class Lane:
     """Runs jobs one at a time on a thread of its own. Several event loops may use it."""
 
-    def __init__(self, name: str, *, depth: int = 64, share: int = 8, baton: Baton | None = None) -> None:
+    def __init__(self, name: str, *, depth: int = 64, share: int = 8, baton: Baton | None = None, claim: Claim = Claim.WHATEVER) -> None:
         self.name = name
         self._baton = baton
+        self._claim = claim
         self.stats = LaneStats()
         self._queue: FairQueue[_Job] = FairQueue(depth=depth, share=share)
         self._changed = threading.Condition()
@@ -127,7 +128,7 @@ class Lane:
             self._changed.notify()
         foreground = self._baton is not None and priority is not Priority.BACKGROUND
         try:
-            with self._baton.taking() if foreground and self._baton is not None else nullcontext():
+            with self._baton.taking(self._claim) if foreground and self._baton is not None else nullcontext():
                 return await job.future  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             job.cancel.set()
