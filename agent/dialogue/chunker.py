@@ -30,7 +30,7 @@ class Pace(NamedTuple):
 
 
 _FIRST: Final = Pace(40, 5, 2, 4)
-_PACES: Final = (Pace(24, 8, 6, 9), Pace(48, 16, 12, 15), Pace(84, 28, 16, 27), Pace(MAX_LATIN, MAX_HAN, 20, 60))
+_PACES: Final = (Pace(24, 5, 6, 9), Pace(24, 8, 6, 9), Pace(48, 16, 12, 15), Pace(84, 28, 16, 27), Pace(MAX_LATIN, MAX_HAN, 20, 60))
 """Of the pieces after the first, from the smallest to the largest: speech is made faster than it is heard, so later pieces have time to be whole
 sentences."""
 
@@ -112,7 +112,7 @@ class Chunker:
         if self._count == 0:
             return _FIRST
         if self._room is None:
-            return _PACES[min(self._count, len(_PACES) - 1)]
+            return _PACES[min(self._count + 1, len(_PACES) - 1)]
         room = self._room()
         return next((pace for pace in reversed(_PACES) if pace.latin <= room), _PACES[0])
 

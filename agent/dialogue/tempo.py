@@ -9,6 +9,8 @@ from agent.dialogue.language import is_han
 
 FIRST_GUESS: Final = 0.03
 """Seconds to write and say one letter; a conversation learns better within a chunk or two."""
+DEVIATIONS: Final = 1.0
+"""Chunks differ: the next one may take so many mean deviations longer than they do on average. (TCP sets its time limits in this way.)"""
 LEARNING: Final = 0.4
 FORGETTING: Final = 0.15
 """Of what is known of the pace, with each chunk: chunks differ, the last dozen together tell it."""
@@ -32,6 +34,7 @@ class Tempo:
 
     def __init__(self) -> None:
         self._cost = FIRST_GUESS
+        self._deviation = 0.0
         self._sound = self._taken = 0.0
         """Seconds of sound that were made, and that it took, the old ones counting less and less."""
         self._length = USUAL_SECONDS
@@ -40,7 +43,9 @@ class Tempo:
         """A chunk was written and said within `seconds`; when it was begun, so much was ready ahead of the ear."""
         letters = width(text)
         if letters and seconds > 0 and ahead_seconds < AMPLE_SECONDS:
-            self._cost += LEARNING * (seconds / letters - self._cost)
+            off = seconds / letters - self._cost
+            self._deviation += LEARNING * (abs(off) - self._deviation)
+            self._cost += LEARNING * off
             self._sound = (1 - FORGETTING) * self._sound + sound_seconds
             self._taken = (1 - FORGETTING) * self._taken + seconds
 
@@ -50,7 +55,7 @@ class Tempo:
 
     def room(self, ahead_seconds: float) -> int:
         """Letters that can be written and said in the time that the ear still has to listen to."""
-        return int(max(0.0, ahead_seconds - MARGIN_SECONDS) / self._cost)
+        return int(max(0.0, ahead_seconds - MARGIN_SECONDS) / (self._cost + DEVIATIONS * self._deviation))
 
     def lead(self) -> float:
         """Seconds of sound that must be ready before an answer begins. 0 where sound is made about as fast as it is heard; a machine that is slower would
