@@ -90,7 +90,7 @@ class Output(io.AudioOutput):
 
     def _open(self, gen: int, speech: SpeechHandle | None, rate: int) -> None:
         script = self._scripts.take(speech)
-        self._segment = self._timeline.open(gen, script.lead)
+        self._segment = self._timeline.open(gen, script.wait)
         self._speech = speech
         self._resampler = None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, dtype="int16", quality="MQ")
         self._written[self._segment] = script

@@ -23,8 +23,8 @@ class Script:
 
     speech: object = None
     """The engine's answer that this is part of."""
-    lead: int = 0
-    """Content samples that must be there before it is heard."""
+    wait: int = 0
+    """Samples by which it is heard later than it could be, unless all of it is there before."""
     pieces: list[tuple[int, str]] = field(default_factory=list)
     shown: int = 0
     """Pieces whose sample has come."""
@@ -49,8 +49,11 @@ class Script:
             timeline.hang(segment, offset, Caption(self, text))
 
     def ahead(self, samples: int) -> int:
-        """Of `samples` content samples that were made, those that were not heard yet."""
-        return samples - (self._segment.pulled if self._segment is not None else 0)
+        """Samples until the ear will have heard `samples` content samples, which were made."""
+        if self._segment is None or self._timeline is None:
+            return samples + self.wait
+        waits = max(0, self._segment.earliest - self._timeline.t) if self._segment.started_t is None else 0
+        return samples - self._segment.pulled + waits
 
     def word_start(self, samples: int, total: int) -> int:
         """The content sample at which the word begins that is said at content sample `samples` of `total`: by the word's share of its piece's time."""
@@ -95,8 +98,8 @@ class Scripts:
         self._waiting: dict[object, list[Script]] = {}
         self._on_unspoken = on_unspoken
 
-    def new(self, speech: object, lead: int = 0) -> Script:
-        script = Script(speech, lead)
+    def new(self, speech: object, wait: int = 0) -> Script:
+        script = Script(speech, wait)
         self._waiting.setdefault(speech, []).append(script)
         return script
 

@@ -174,7 +174,7 @@ class Speaker(Agent):
     async def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> AsyncGenerator[rtc.AudioFrame, None]:
         """Sound for a stream of text. Each chunk of text is written into the script at the sample where its sound begins."""
         speech = current_speech()
-        script = self._scripts.new(speech, round(self._tempo.lead() * RATE))
+        script = self._scripts.new(speech, round(self._tempo.wait * RATE))
         voice = self._get_activity_or_raise().tts
         assert voice is not None
         samples = 0.0
@@ -191,16 +191,15 @@ class Speaker(Agent):
                 if not spoken.strip():
                     continue
                 self._topic.reached(speech, "first_chunk")
-                began = samples
                 async for frame in self._synthesize(voice, spoken):
                     self._topic.reached(speech, "first_sound")
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame
                 now = time.monotonic()
                 if done is not None:
-                    self._tempo.made(spoken, now - done, was_ahead, (samples - began) / RATE)
+                    self._tempo.made(spoken, now - done, was_ahead)
                 done, was_ahead = now, ahead()
-            self._tempo.answered(samples / RATE)
+            self._tempo.answered()
         except Exception as error:
             self._topic.voice_failed(error)
             async for written, _ in pieces:  # the answer goes on as text

@@ -56,8 +56,8 @@ class Segment:
     dropped: bool = False
     speech: int = 0
     """Content samples without the closing silence."""
-    lead: int = 0
-    """Content samples that must wait to be pulled before its first one is, unless it is closed before."""
+    earliest: int = 0
+    """The media sample at which it may begin, unless it is closed before."""
     until: int = 0
     """Content samples that it lasts at least: commands take their time, and blank audio fills it."""
     _chunks: deque[Pcm] = field(default_factory=deque)
@@ -72,10 +72,9 @@ class Segment:
         """Content samples that were appended and not pulled."""
         return self.appended - self.pulled
 
-    @property
-    def ready(self) -> int:
-        """Content samples that may be pulled now."""
-        return self.waiting if self.started_t is not None or self.closed or self.waiting >= self.lead else 0
+    def ready(self, t: int) -> int:
+        """Content samples that may be pulled at media sample `t`."""
+        return self.waiting if self.started_t is not None or self.closed or t >= self.earliest else 0
 
     def heard(self, t: int) -> int:
         """Content samples that came before media sample `t`."""
@@ -151,11 +150,11 @@ class Timeline:
     @property
     def flowing(self) -> bool:
         """Whether the next block holds content."""
-        return not self.held and self.current is not None and self.current.ready > 0
+        return not self.held and self.current is not None and self.current.ready(self.t) > 0
 
-    def open(self, gen: int, lead: int = 0) -> Segment:
-        """Begin a segment behind those that are there. It is not heard before `lead` content samples are there, or all."""
-        segment = Segment(gen, lead=lead)
+    def open(self, gen: int, wait: int = 0) -> Segment:
+        """Begin a segment behind those that are there. It is not heard within the next `wait` samples, unless all of it is there before."""
+        segment = Segment(gen, earliest=self.t + wait)
         self._segments.append(segment)
         return segment
 
@@ -225,7 +224,7 @@ class Timeline:
         pcm: Pcm | None = None
         gen, filled = 0, 0
         while filled < BLOCK_SAMPLES and (segment := self.current) is not None:
-            n = min(segment.ready, BLOCK_SAMPLES - filled)
+            n = min(segment.ready(t0), BLOCK_SAMPLES - filled)
             if n:
                 part = segment._take(n)
                 if n == BLOCK_SAMPLES:

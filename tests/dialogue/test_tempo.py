@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dialogue.chunker import Chunker
-from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_LEAD_SECONDS, Tempo, width
+from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_WAIT_SECONDS, Tempo, width
 
 ENGLISH = "The museum opens at nine in the morning and closes at five in the afternoon, but on Mondays it stays closed. "
 CHINESE = "博物馆每天早上九点开门，下午五点关门，不过星期一不开放，所以请你在其他日子来参观。"
@@ -17,42 +17,64 @@ def test_width_counts_a_chinese_character_for_three_letters() -> None:
     assert width("abc 中文") == 4 + 6
 
 
+def _made(tempo: Tempo, chunks: int, seconds: float) -> None:
+    for _ in range(chunks):
+        tempo.made("x" * 10, seconds, 0.5)
+
+
 def test_a_slow_machine_gets_less_room_and_one_that_recovers_more() -> None:
     tempo = Tempo()
     before = tempo.room(1.0)
-    for _ in range(5):
-        tempo.made("x" * 10, 1.0, 0.5, 0.8)
+    _made(tempo, 5, 1.0)
     slow = tempo.room(1.0)
-    for _ in range(5):
-        tempo.made("x" * 10, 0.05, 0.5, 0.8)
+    _made(tempo, 20, 0.05)
     assert slow < before < tempo.room(1.0)
+
+
+def test_where_chunks_differ_the_next_one_is_shorter() -> None:
+    steady, uneven = Tempo(), Tempo()
+    _made(steady, 40, 0.5)
+    for _ in range(20):
+        _made(uneven, 1, 0.3)
+        _made(uneven, 1, 0.6)
+    assert uneven.room(1.0) < 0.8 * steady.room(1.0)
 
 
 def test_a_chunk_that_waited_for_the_ear_tells_nothing() -> None:
     tempo = Tempo()
     before = tempo.room(1.0)
-    tempo.made("x" * 10, 8.0, AMPLE_SECONDS + 1, 0.8)
-    tempo.made("", 1.0, 0.0, 0.0)
+    tempo.made("x" * 10, 8.0, AMPLE_SECONDS + 1)
+    tempo.made("", 1.0, 0.0)
     assert tempo.room(1.0) == before
     assert tempo.room(0.0) == tempo.room(-5.0) == 0
 
 
-def test_a_machine_that_is_slower_than_speech_begins_later() -> None:
+def test_an_answer_that_broke_off_lets_the_next_one_begin_later() -> None:
     tempo = Tempo()
-    assert tempo.lead() == 0.0
-    for _ in range(10):
-        tempo.made("x" * 10, 1.0, 0.5, 0.98)
-    assert tempo.lead() == 0.0, "what is missing falls between clauses"
-    for _ in range(10):
-        tempo.made("x" * 10, 1.0, 0.5, 0.8)
-    some = tempo.lead()
-    assert 0.5 < some < LONGEST_LEAD_SECONDS
-    for _ in range(10):
-        tempo.answered(20.0)
-    assert tempo.lead() == LONGEST_LEAD_SECONDS
-    for _ in range(10):
-        tempo.answered(2.0)
-    assert tempo.lead() < some, "short answers are all there soon"
+    assert tempo.wait == 0.0
+    tempo.made("x" * 10, 0.9, 0.5)
+    tempo.made("x" * 10, 0.1, 0.5)
+    tempo.answered()
+    assert tempo.wait == pytest.approx(0.4), "the worst chunk counts"
+    tempo.made("x" * 10, 0.9, 0.9)
+    tempo.answered()
+    assert tempo.wait == pytest.approx(0.4), "just in time"
+    tempo.answered()
+    assert tempo.wait == pytest.approx(0.4), "of a single chunk there is nothing to learn"
+    for _ in range(20):
+        tempo.made("x" * 10, 0.1, 0.9)
+        tempo.answered()
+    assert tempo.wait == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(-3, 5)), max_size=30))
+def test_the_wait_is_bounded(chunks: list[tuple[float, float]]) -> None:
+    tempo = Tempo()
+    for seconds, ahead in chunks:
+        tempo.made("x" * 10, seconds, ahead)
+        tempo.answered()
+        assert 0.0 <= tempo.wait <= LONGEST_WAIT_SECONDS
+        assert tempo.room(1.0) >= 0
 
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE])
