@@ -16,7 +16,7 @@ MARGIN_SECONDS: Final = 0.15
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
 LONGEST_WAIT_SECONDS: Final = 2.0
-RELAXING: Final = 0.25
+RELAXING: Final = 0.1
 """Of what was to spare in an answer, so much is taken from the next one's wait."""
 
 
