@@ -19,7 +19,6 @@ from agent import measure
 from agent.aio import Tasks, keep_memory_out_of_collections
 from agent.config import Config, ConfigError, Persona, ProviderSpec
 from agent.conversation.parts import Parts
-from agent.dialogue.chunker import warm_up as warm_chunker
 from agent.dialogue.faq import SHIPPED, Faq
 from agent.dialogue.faq_talk import FaqTalk
 from agent.dialogue.persona import chat_prefix
@@ -40,6 +39,7 @@ from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.named import described
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.requantise import PUBLISHED
+from agent.providers.local import chinese_words
 from agent.providers.local.baton import Baton, Claim
 from agent.providers.local.kokoro_model import PREPARED
 from agent.providers.local.lane import Lane
@@ -201,7 +201,7 @@ class ConfiguredEngines:
             self._load_voices(),
             self._load_model(),
             self._load_questions(),
-            asyncio.to_thread(warm_chunker),
+            asyncio.to_thread(chinese_words.load, self._store.root / "jieba"),
         )
         await self._measure_once()
         self._missing = ()

@@ -5,15 +5,14 @@ A piece leaves the moment its end is certain. No cut is made inside a word, a nu
 
 from __future__ import annotations
 
-import logging
 import re
-import sys
 import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from agent.dialogue.language import is_han
+from agent.providers.local import chinese_words
 
 MAX_LATIN: Final = 120
 MAX_HAN: Final = 40
@@ -65,14 +64,6 @@ _WEAK_HAN_BEFORE: Final = frozenset("上里中下内外间前后时")
 _WEAK_HAN_AFTER: Final = frozenset((
     "在", "把", "被", "从", "对", "向", "给", "跟", "和", "与", "或", "很", "最", "更", "太", "不", "没", "非常", "所以", "因为", "但", "而", "这", "那",
 ))  # fmt: skip
-
-
-def warm_up() -> None:
-    """Load the Chinese dictionary: it takes a second or more, so not on the event loop. Without it the ends of words are guessed from particles."""
-    import jieba
-
-    jieba.setLogLevel(logging.WARNING)
-    jieba.initialize()
 
 
 class Chunker:
@@ -244,11 +235,10 @@ class _Piece:
 
 def _word_ends(window: str) -> list[int]:
     """Places inside `window` where a Chinese word ends."""
-    jieba: Any = sys.modules.get("jieba")
-    if jieba is None or not jieba.dt.initialized:
+    words = chinese_words.words(window)
+    if words is None:  # they are guessed from particles
         return [match.end() for match in _PAUSE_AFTER_HAN.finditer(window) if match.end() < len(window)]
     ends, end = [], 0
-    words = [*jieba.cut(window)]
     for word, following in pairwise(words):
         end += len(word)
         if (is_han(word[-1]) or is_han(following)) and following not in _WEAK_HAN_BEFORE and word not in _WEAK_HAN_AFTER:

@@ -45,9 +45,10 @@ class Switch(FfiQueue[FfiEvent]):
     def put(self, item: FfiEvent) -> None:
         match item.WhichOneof("message"):
             case "capture_audio_frame":
-                taken = self.captures.get(item.capture_audio_frame.async_id)
-                if taken is not None:
+                number = item.capture_audio_frame.async_id
+                if (taken := self.captures.get(number)) is not None:
                     taken(item.capture_audio_frame.error)
+                if number >= _FIRST_ID:  # of a writer that was closed with a block under way, nobody wants to know
                     return
             case "audio_stream_event":
                 owner = self.streams.get(item.audio_stream_event.stream_handle)

@@ -6,22 +6,24 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import jieba
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.dialogue.chunker import MAX_HAN, MAX_LATIN, Chunker, warm_up
+from agent.dialogue.chunker import MAX_HAN, MAX_LATIN, Chunker
 from agent.dialogue.language import HAN_CHARACTER
+from agent.providers.local import chinese_words
 from tests.dialogue.fragments import cut, spoken_texts, wild_texts
 
 
 @pytest.fixture(params=["guessing", "dictionary"])
-def words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With and without the Chinese dictionary."""
     if request.param == "dictionary":
-        warm_up()
+        chinese_words.load(tmp_path)
     else:
         monkeypatch.setattr(jieba.dt, "initialized", False)
 
@@ -127,8 +129,8 @@ def test_a_long_run_without_punctuation() -> None:
     assert all(len(piece) >= 4 for piece in pieces[:-1])
 
 
-def test_with_the_dictionary_no_chinese_word_is_cut() -> None:
-    warm_up()
+def test_with_the_dictionary_no_chinese_word_is_cut(tmp_path: Path) -> None:
+    chinese_words.load(tmp_path)
     text = "人工智能技术正在改变我们的日常生活方式以及世界各地的医疗教育交通和科学研究工作"
     known = {
         "人工智能",

@@ -66,6 +66,26 @@ async def test_the_events_of_a_block_reach_nobody_else() -> None:
         await source.aclose()
 
 
+async def test_a_block_that_was_under_way_at_the_end_is_nobodys_business() -> None:
+    source = rtc.AudioSource(RATE, 1, queue_size_ms=20)
+    writer = BlockWriter(source)
+    others = FfiClient.instance.queue.subscribe()
+    try:
+        for _ in range(3):
+            await writer.write(SILENCE)
+        assert writer._busy, "the queue is full, so this one waits"
+        writer.close()
+        stock = rtc.AudioSource(RATE, 1)
+        for _ in range(5):  # by when the block has been taken
+            await stock.capture_frame(rtc.AudioFrame(bytes(1_920), RATE, 1, 960))
+            await asyncio.sleep(0.02)
+        assert [e.capture_audio_frame.async_id < 1 << 62 for e in _drained(others)] == [True] * 5
+        await stock.aclose()
+    finally:
+        FfiClient.instance.queue.unsubscribe(others)
+        await source.aclose()
+
+
 def _drained(queue: Any) -> list[Any]:
     events = []
     while not queue.empty():

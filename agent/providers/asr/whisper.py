@@ -18,6 +18,7 @@ from agent.providers.asr.guards import is_silent, repeated
 from agent.providers.asr.languages import Language
 from agent.providers.asr.log_mel import HOP, log_mel
 from agent.providers.asr.pieces import SAMPLE_RATE, Sound, pieces
+from agent.providers.local import chinese_words
 
 LONGEST: Final = 20 * SAMPLE_RATE
 """The encoder's time grows faster than the sound, and decoding cannot be broken off: shorter pieces cost less, and are given up sooner."""
@@ -32,6 +33,11 @@ _NO_SPEECH: Final = 0.5
 _DOUBTFUL: Final = -0.3
 _NONSENSE: Final = -2.2
 """Mean log-probabilities of the tokens. Speech in another language than asked for also looks like no speech, but its words come with confidence."""
+_CHOICES: Final = 3
+"""Hypotheses that the decoder follows."""
+_DICTIONARY: Final = 0.3
+"""Of Chinese ones the likeliest is taken: the decoder's log-probability, and so much of what its words are worth without the sound. It hears 首都, the capital,
+as 手都, hands all: one word against two. Of 120 spoken questions the characters in error went from 13.3 to 11.7 %, for 20 ms more."""
 _BEFORE: Final[dict[Language, str]] = {"zh": "以下是普通话的句子。", "en": ""}
 """Text that is said to stand before; it asks for simplified characters and punctuation."""
 _NOT_SAID: Final = ("普通话的句子", "字幕", "Amara.org", "明镜与点点")
@@ -125,18 +131,27 @@ class Whisper:
         (result,) = self._network.generate(
             encoded,
             [prompt],
-            beam_size=1,
+            beam_size=_CHOICES,
+            num_hypotheses=_CHOICES,
             # CTranslate2 allows for new tokens what the prompt leaves of this, and at most half of it
             max_length=max(2 * limit, len(prompt) + limit),
             repetition_penalty=1.1,
             return_scores=True,
             return_no_speech_prob=True,
         )
-        tokens = list(result.sequences_ids[0])
-        text = str(self._tokenizer.decode(tokens[: len(tokens) - repeated(tokens)])).strip("\ufffd ")
-        if not _believable(text, result.scores[0], result.no_speech_prob):
+        heard = [(self._text(list(tokens)), score, len(tokens)) for tokens, score in zip(result.sequences_ids, result.scores, strict=True)]
+        text, score, _ = max(heard, key=lambda choice: _worth(*choice)) if language == "zh" else heard[0]
+        if not _believable(text, score, result.no_speech_prob):
             return "" if result.no_speech_prob >= _SAID else None
         return tidy(text) if language == "zh" else text
+
+    def _text(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens[: len(tokens) - repeated(tokens)])).strip("\ufffd ")
+
+
+def _worth(text: str, score: float, tokens: int) -> float:
+    """How likely a Chinese hypothesis is. `score`: mean log-probability of its tokens, the one that ends it included."""
+    return score * (tokens + 1) + _DICTIONARY * chinese_words.likelihood(tidy(text))
 
 
 def _believable(text: str, confidence: float, no_speech: float) -> bool:

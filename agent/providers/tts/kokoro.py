@@ -5,7 +5,6 @@ Short English words inside Chinese text are said by the same voice: its phoneme 
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.models.errors import ModelCorrupt, ModelMissing
+from agent.providers.local import chinese_words
 from agent.providers.local.kokoro_model import SAMPLES_PER_FRAME
 from agent.providers.local.lane import Cancel
 from agent.providers.local.onnx import open_session
@@ -122,13 +122,9 @@ class KokoroVoice:
 
 
 def _front_end(cache: Path) -> Callable[[str], str]:
-    import jieba
     from misaki import zh
 
-    cache.mkdir(parents=True, exist_ok=True)
-    jieba.dt.tmp_dir = str(cache)  # it reads its cache back with marshal, so it must not lie in a folder that others can write to
-    jieba.setLogLevel(logging.WARNING)
-    jieba.initialize()
+    chinese_words.load(cache)
     g2p: Any = zh.ZHG2P()
     return lambda text: str(g2p(text)[0])
 
