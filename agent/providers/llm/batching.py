@@ -3,9 +3,6 @@
 Every step computes one batch: the next token of each answer that is being written and, in the room left, a part of the prompts that wait to be read.
 Answers written side by side share the weights' way through memory, so two cost far less than twice one. What a finished request has left in the cache
 serves the next one that begins with the same words; beginnings that many will share are kept for all.
-
-People are answered in the words of their question ("the capital of France …"). So when an answer comes upon one of them, those that followed it there are
-computed along in the same step, as a guess; they stay as far as the model chooses the same ones (prompt lookup decoding), and cost a fifth of a step each.
 """
 
 from __future__ import annotations
@@ -23,12 +20,6 @@ BATCH_TOKENS: Final = 32
 """The most that a step computes: some half a second on two cores."""
 AHEAD_TOKENS: Final = 4
 """Of a request that only reads, so that whatever comes meanwhile need not wait: a tenth of a second."""
-QUESTION_TOKENS: Final = 40
-"""The end of a prompt, in which an answer's words are looked for."""
-GUESSED: Final = 3
-"""Tokens of one guess."""
-TELLING_BYTES: Final = 5
-"""Shorter tokens ("the", "is", 的) are everywhere: they count only together with the one before."""
 QUEUE: Final = 64
 """Requests that may wait."""
 
@@ -160,8 +151,8 @@ class Batching:
         if result == 0:
             for entry in entries:
                 self._sequences[entry.sequence].tokens.append(entry.token)
-            for index, request, guess in choosing:
-                self._take_over(index, request, guess)
+            for index, request in choosing:
+                self._choose(index, request)
             return
         for number in before:
             self._network.cut(number, len(self._sequences[number].tokens))
@@ -172,13 +163,10 @@ class Batching:
                 if (owner := self._sequences[number].request) is not None:
                     self._end(owner, "no room" if result == NO_ROOM else "failed")
 
-    def _batch(self) -> tuple[list[Entry], list[tuple[int, _Request, list[int]]]]:
-        """Answers first, so that nobody's prompt stops the others' speech; then prompts in the order of their arrival.
-
-        Also which request is continued after which entry, and what was guessed behind that.
-        """
+    def _batch(self) -> tuple[list[Entry], list[tuple[int, _Request]]]:
+        """Answers first, so that nobody's prompt stops the others' speech; then prompts in the order of their arrival."""
         entries: list[Entry] = []
-        choosing: list[tuple[int, _Request, list[int]]] = []
+        choosing: list[tuple[int, _Request]] = []
         active = [sequence.request for sequence in self._sequences if sequence.request is not None]
         if any(not request.background for request in active):
             active = [request for request in active if not request.background]
@@ -186,46 +174,16 @@ class Batching:
             place = request.place
             assert place is not None
             start = len(place.tokens)
-            if request.chosen is not None:
-                guess = self._guess(request, place.tokens)
-                choosing.append((len(entries), request, guess))
-                entries += [Entry(token, start + offset, place.number, True) for offset, token in enumerate([request.chosen, *guess])]
-                continue
             step = BATCH_TOKENS if request.most or request.background else AHEAD_TOKENS
-            tokens = request.prompt[start : start + min(step, BATCH_TOKENS - len(entries))]
-            last = start + len(tokens) == len(request.prompt)
-            for offset, token in enumerate(tokens):
+            tokens = (
+                [request.chosen] if request.chosen is not None else request.prompt[start : start + min(step, BATCH_TOKENS - len(entries))]
+            )
+            last = request.chosen is not None or start + len(tokens) == len(request.prompt)
+            for offset, token in enumerate(tokens[: BATCH_TOKENS - len(entries)]):
                 entries.append(Entry(token, start + offset, place.number, last and offset == len(tokens) - 1))
             if tokens and last:
-                choosing.append((len(entries) - 1, request, []))
+                choosing.append((len(entries) - 1, request))
         return entries, choosing
-
-    def _guess(self, request: _Request, before: list[int]) -> list[int]:
-        """What may follow the token that was chosen last, as it did in the question."""
-        question = request.prompt[-QUESTION_TOKENS:]
-        most = min(GUESSED, request.most - request.written - 1)
-        if most <= 0 or request.chosen not in question:
-            return []
-        telling = len(self._network.piece(request.chosen)) >= TELLING_BYTES
-        for at in reversed(range(len(question) - 1)):
-            if question[at] == request.chosen and (telling or (at > 0 and before and question[at - 1] == before[-1])):
-                return question[at + 1 : at + 1 + most]
-        return []
-
-    def _take_over(self, index: int, request: _Request, guess: list[int]) -> None:
-        """The network has read what was chosen last and the guess behind it: choose, and go on as long as the guess is right."""
-        place = request.place
-        assert place is not None
-        wrong = len(guess)
-        for offset in range(len(guess) + 1):
-            self._choose(index + offset, request)
-            if not wrong or request.place is None or place.request is not request or request.chosen != guess[offset]:
-                break
-            wrong -= 1
-        if wrong:
-            length = len(place.tokens) - wrong
-            self._network.cut(place.number, length)
-            del place.tokens[length:]
 
     def _choose(self, index: int, request: _Request) -> None:
         if request.written >= request.most:
