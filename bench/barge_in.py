@@ -62,10 +62,10 @@ async def loopback(server: LiveKitServer, sounds: list[Pcm]) -> list[float]:
 
 
 async def contend(server: LiveKitServer, name: str, question: Pcm, sounds: list[Pcm]) -> tuple[list[Silence], list[Silence]]:
-    """The interruptions of answers in one call, and of the greeting soon after joining."""
+    """The interruptions of answers in one call, and before that, in calls of their own, of the greeting soon after joining."""
     ordinary, early = [], []
     room = f"barge-in-{name.replace(' ', '-')}"
-    rooms = [room, *(f"{room}-{i}" for i in range(EARLY))]
+    rooms = [*(f"{room}-{i}" for i in range(EARLY)), room]
     arguments = ("bench.server", "worker", "real-ears") if name == "worker" else ("bench.stock", "--barge-in", name, *rooms)
     persona = {"default": {"name": "Vera", "greeting": GREETING}}
     with tempfile.TemporaryDirectory(prefix="visavis-bench-") as home:
@@ -77,8 +77,8 @@ async def contend(server: LiveKitServer, name: str, question: Pcm, sounds: list[
                 try:
                     await caller.call(RoomDoor(server, where, caller, dispatch=name == "worker"))
                     heard = await caller.begins(0.0, 20.0)
-                    if number:
-                        await asyncio.sleep(max(0.0, heard + 0.6 + 0.35 * number - asyncio.get_running_loop().time()))
+                    if where != room:
+                        await asyncio.sleep(max(0.0, heard + 0.95 + 0.35 * number - asyncio.get_running_loop().time()))
                         early.append(await caller.interrupt(sounds[number % len(sounds)], WATCH_SECONDS))
                         continue
                     await caller.interrupt(question, WATCH_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -159,10 +160,14 @@ async def test_it_answers_stops_and_survives_its_own_death(process: SupervisedCh
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(APIConnectionError):
         await answer(engine, "Count from one to fifty.")
+    await _until_restarted(process)
+    assert "Rome" in await answer(engine, "What is the capital of Italy?")
+
+
+async def _until_restarted(process: SupervisedChild) -> None:
     async with asyncio.timeout(120):
         while process.starts < 2 or not process.alive:  # noqa: ASYNC110 - another process must start
             await asyncio.sleep(0.05)
-    assert "Rome" in await answer(engine, "What is the capital of Italy?")
 
 
 async def _until_busy(process: SupervisedChild) -> None:
@@ -193,6 +198,56 @@ async def test_a_corrupt_model_is_an_error_that_says_so(tmp_path: Path, tuned: b
     with pytest.raises(ProcessFailed, match="is no model" if tuned else "did not start"):
         await process.start()
     await process.aclose()
+
+
+@pytest.mark.models
+async def test_a_model_file_that_is_cut_short_under_it_is_an_error_and_mends_itself(model: Path, libraries: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    shutil.copyfile(model, file)
+    process = LlamaProcess(libraries, file, 2, tmp_path)
+    await process.start()
+    try:
+        engine = LlamaLLM(process)
+        os.truncate(file, file.stat().st_size // 2)
+        async with asyncio.timeout(60):
+            with pytest.raises(APIConnectionError):
+                await _asked_again_and_again(engine)  # what was in memory already may still be answered from
+        file.unlink()  # as an update does; never over a file that somebody uses
+        shutil.copyfile(model, file)
+        await _until_restarted(process)
+        assert "Rome" in await answer(engine, "What is the capital of Italy?")
+    finally:
+        await process.aclose()
+
+
+async def _asked_again_and_again(engine: llm.LLM[Any]) -> None:
+    while True:
+        await answer(engine, "What is the capital of France?")
+
+
+@pytest.fixture
+def older(libraries: Path, tmp_path: Path) -> Path:
+    """The libraries for processors without AVX-512."""
+    folder = tmp_path / "libraries"
+    folder.mkdir()
+    for library in libraries.glob("*.so"):
+        kind = library.stem.removeprefix("libggml-cpu-")
+        if kind == library.stem or kind in ("haswell", "sandybridge", "sse42", "x64"):
+            (folder / library.name).symlink_to(library)
+    return folder
+
+
+@pytest.mark.models
+async def test_a_processor_of_2013_will_do(model: Path, older: Path, tmp_path: Path) -> None:
+    process = LlamaProcess(older, model, 2, tmp_path)
+    await process.start()
+    try:
+        assert "Paris" in await answer(LlamaLLM(process), "What is the capital of France?")
+        used = Path(f"/proc/{process.pid}/maps").read_text()  # noqa: ASYNC240 - not a file on a disk
+        assert "libggml-cpu-haswell" in used
+        assert "libggml-cpu-skylakex" not in used
+    finally:
+        await process.aclose()
 
 
 @pytest.mark.models
