@@ -174,6 +174,7 @@ class Speaker(Agent):
     async def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> AsyncGenerator[rtc.AudioFrame, None]:
         """Sound for a stream of text. Each chunk of text is written into the script at the sample where its sound begins."""
         speech = current_speech()
+        self._tempo.begin()
         script = self._scripts.new(speech, round(self._tempo.wait * RATE))
         voice = self._get_activity_or_raise().tts
         assert voice is not None

@@ -37,6 +37,10 @@ class Tempo:
         """Seconds by which an answer begins later than it could, so that it need not break off: as a jitter buffer does, it grows by what was missing in the
         last answer, and shrinks slowly when there was time to spare. 0 where sound is made faster than it is heard."""
 
+    def begin(self) -> None:
+        """An answer begins. The one before may have been cut, and tells nothing as a whole."""
+        self._spare = None
+
     def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
         """A chunk after the first was written and said within `seconds`; when it was begun, the ear had so much still to hear."""
         spare = ahead_seconds - seconds

@@ -61,6 +61,11 @@ def test_an_answer_that_broke_off_lets_the_next_one_begin_later() -> None:
     assert tempo.wait == pytest.approx(0.4), "just in time"
     tempo.answered()
     assert tempo.wait == pytest.approx(0.4), "of a single chunk there is nothing to learn"
+    tempo.made("x" * 10, 5.0, 0.0)
+    tempo.begin()
+    tempo.made("x" * 10, 0.9, 0.9)
+    tempo.answered()
+    assert tempo.wait == pytest.approx(0.4), "an answer that was cut tells nothing"
     for _ in range(20):
         tempo.made("x" * 10, 0.1, 0.9)
         tempo.answered()

@@ -193,6 +193,8 @@ class Network:
         self._crowding = Crowding(threads, os.cpu_count() or threads)
         self.abort = False
         """While it is set, computing stops at the next opportunity."""
+        self.shared = False
+        """Set when engines of ours compute during a step: nothing can be learnt from it about other programs."""
         self._callback = _Abort(lambda _: self.abort)
         llama.llama_set_abort_callback(self._context, self._callback, None)
 
@@ -257,7 +259,8 @@ class Network:
         threads, before = self._crowding.threads, _clock()
         self._llama.llama_set_n_threads(self._context, threads, threads)
         result = int(self._llama.llama_decode(self._context, batch))
-        self._crowding.stepped(before, _clock())
+        if not self.shared:
+            self._crowding.stepped(before, _clock())
         return result
 
     def choose(self, index: int, sampler: int) -> int:

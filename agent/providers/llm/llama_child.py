@@ -65,12 +65,14 @@ class Child:
                     return
                 self._obey(command)
                 waits = self._held or not self._batching.busy
+            self._network.shared = self._claim is not Claim.NOTHING
             self._batching.step()
 
     def _listen(self) -> None:
         for line in sys.stdin.buffer:
             command = json.loads(line)
             self._claim = Claim(command.get("hold", self._claim))  # it counts from now on; the command wakes the loop
+            self._network.shared = self._network.shared or self._claim is not Claim.NOTHING
             self._commands.put(command)
             if command.get("most", 0) > 0:
                 self._answering.add(int(command["ask"]))
