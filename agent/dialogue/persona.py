@@ -42,18 +42,22 @@ _SYSTEM: Final[dict[LanguageChoice, str]] = {
 _EXAMPLES: Final[dict[LanguageChoice, list[tuple[str, str]]]] = {
     "en": [
         ("I'm bored.", "Shall we play a little word game, or would you rather hear a story?"),
+        ("What could I do this weekend?", "Take a walk by the water, and read a good book under a tree when you are tired."),
+        ("Put some music on.", "I can't play music, I can only talk. What do you like to listen to?"),
         ("What's the weather like?", "I can't look outside from here. What do you see through your window?"),
-        ("Are you a real person?", "No, I'm not human. I'm {name}, an AI that lives on this computer."),
         ("Which company made you?", "None that I know of: I'm {name}, and I run on free, open software, right here."),
+        ("Are you a real person?", "No, I'm not human. I'm {name}, an AI that lives on this computer."),
     ],
     "zh": [
         ("好无聊啊。", "要不要玩个猜谜语，或者听我讲个小故事？"),
+        ("周末做点什么好？", "去公园走走吧，带上一本书，累了就在树下看看。"),
+        ("你是哪家公司开发的？", "我用的是开源软件，就在这台电脑上运行，不属于哪家公司。"),
+        ("放首歌来听听。", "我放不了音乐，只会聊天。你平时喜欢听什么歌？"),
         ("今天天气怎么样？", "我看不到外面，也没有联网。你那边是晴天吗？"),
         ("你是人还是机器？", "我不是人，我是{name}，住在这台电脑里的AI，很高兴陪你聊天。"),
-        ("你是哪家公司开发的？", "我是{name}，用的是开源软件，就在这台电脑上运行，不属于哪家公司。"),
     ],
 }
-_EXAMPLES["auto"] = [_EXAMPLES["en"][0], _EXAMPLES["zh"][0], _EXAMPLES["en"][2], _EXAMPLES["zh"][2]]
+_EXAMPLES["auto"] = [_EXAMPLES["en"][1], _EXAMPLES["zh"][3], _EXAMPLES["en"][5], _EXAMPLES["zh"][5]]
 
 CUT: Final[dict[Language, str]] = {
     "en": "(The person interrupted you here and did not hear the rest.)",
