@@ -27,6 +27,8 @@ logger = logging.getLogger("visavis.livekit")
 
 CAPTURE_SECONDS: Final = 2.0
 """How long the native library may take to make room for a block."""
+FRAME_SAMPLES: Final = BLOCK_SAMPLES // 2
+"""A source without a queue takes 10 ms at a time."""
 _FIRST_ID: Final = 1 << 62
 """Our asynchronous ids begin here; the native library counts its own from 1."""
 
@@ -76,7 +78,8 @@ def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) ->
 
 
 class BlockWriter:
-    """Writes blocks into an `rtc.AudioSource`, one under way at a time: the native library copies a block while we hold it still."""
+    """Writes blocks into an `rtc.AudioSource` without a queue, in frames of 10 ms, one under way at a time: the native library copies a frame while we hold it
+    still, and might put two of them in the wrong order."""
 
     _ids = itertools.count(_FIRST_ID)
 
@@ -91,27 +94,27 @@ class BlockWriter:
         capture.request_async_id = self._id
         capture.buffer.sample_rate = RATE
         capture.buffer.num_channels = 1
-        capture.buffer.samples_per_channel = BLOCK_SAMPLES
-        self._silence = self._request_for(SILENCE)
+        capture.buffer.samples_per_channel = FRAME_SAMPLES
+        self._silence = self._request_for(SILENCE, 0)
         self._held: Pcm | None = None
         self._busy = False
         self._waiter: asyncio.Future[None] | None = None
         self._error = ""
 
     async def write(self, pcm: Pcm) -> None:
-        """Queue 960 samples; waits only while the block before is not taken. Raises `RuntimeError` when the native library refuses or does not answer."""
-        if self._busy:
-            await self._wait()
-        if self._error:
-            error, self._error = self._error, ""
-            raise RuntimeError(f"the audio source refused a block: {error}")
-        if pcm is SILENCE:
-            raw = self._silence
-        else:
-            assert pcm.shape == (BLOCK_SAMPLES,)
-            assert pcm.flags.c_contiguous
+        """Send 960 samples; waits only until all but the last frame is taken. Raises `RuntimeError` when the native library refuses or does not answer."""
+        assert pcm.shape == (BLOCK_SAMPLES,)
+        assert pcm.flags.c_contiguous
+        for start in range(0, BLOCK_SAMPLES, FRAME_SAMPLES):
+            if self._busy:
+                await self._wait()
+            if self._error:
+                error, self._error = self._error, ""
+                raise RuntimeError(f"the audio source refused a block: {error}")
             self._held = pcm
-            raw = self._request_for(pcm)
+            self._send(self._silence if pcm is SILENCE else self._request_for(pcm, start))
+
+    def _send(self, raw: bytes) -> None:
         self._busy = True
         answer, length = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
         library = FfiClient.instance._ffi_lib
@@ -126,8 +129,8 @@ class BlockWriter:
         """Write no more."""
         self._switch.captures.pop(self._id, None)
 
-    def _request_for(self, pcm: Pcm) -> bytes:
-        self._request.capture_audio_frame.buffer.data_ptr = pcm.__array_interface__["data"][0]
+    def _request_for(self, pcm: Pcm, start: int) -> bytes:
+        self._request.capture_audio_frame.buffer.data_ptr = pcm.__array_interface__["data"][0] + start * pcm.itemsize
         return self._request.SerializeToString()
 
     def _taken(self, error: str) -> None:

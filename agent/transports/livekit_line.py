@@ -33,7 +33,7 @@ class Line:
         await self._voice.play(block)
 
     def clear(self) -> None:
-        """Nothing to forget: at most 40 ms are on their way, and they are part of the track's timeline."""
+        """Nothing to forget: what was played is on the wire."""
 
     async def close(self, error: ErrorMessage | None) -> None:
         if error is not None:

@@ -14,18 +14,19 @@ from agent.transports.livekit_ffi import BlockWriter
 logger = logging.getLogger("visavis.livekit")
 
 TRACK_NAME: Final = "voice"
-QUEUE_MS: Final = 20
-"""The native queue takes up to twice this before it makes us wait: at most 40 ms lie between the clock and the wire. It is never cleared: what was pushed is
-the track's timeline."""
 MAX_SPARE: Final = 2
 """Voices that are kept without need."""
 
 
 class Voice:
-    """The agent's track: 48 kHz mono, source MICROPHONE, by which clients find it. It never starves while `play` is called at the pace of real time."""
+    """The agent's track: 48 kHz mono, source MICROPHONE, by which clients find it. `play` is called at the pace of real time.
+
+    There is no queue behind it: what is played is on the wire within a millisecond or two, and nothing that was played could be called back. Small irregularities
+    are evened out by the receiver's jitter buffer, which is there anyway.
+    """
 
     def __init__(self) -> None:
-        self._source = rtc.AudioSource(RATE, 1, queue_size_ms=QUEUE_MS)
+        self._source = rtc.AudioSource(RATE, 1, queue_size_ms=0)
         self._writer = BlockWriter(self._source)
         self._track = rtc.LocalAudioTrack.create_audio_track(TRACK_NAME, self._source)
         self.failed = False
@@ -39,7 +40,7 @@ class Voice:
         await room.local_participant.unpublish_track(self._track.sid)
 
     async def play(self, block: Block) -> None:
-        """Queue a block. A source that fails is reported once; the room's end follows."""
+        """Send a block. A source that fails is reported once; the room's end follows."""
         if self.failed:
             return
         try:

@@ -204,6 +204,8 @@ class Person:
         self.messages: list[Envelope[Any]] = []
         self.raw: list[rtc.DataPacket] = []
         self.heard = bytearray()
+        self.on_sound: Callable[[npt.NDArray[np.int16]], None] | None = None
+        """Gets what is heard, which is not kept then."""
         self.source: rtc.AudioSource | None = None
         self.publication: rtc.LocalTrackPublication | None = None
         self._tasks = Tasks(f"person {identity}")
@@ -254,7 +256,10 @@ class Person:
 
         async def read() -> None:
             async for event in stream:
-                self.heard += bytes(event.frame.data)
+                if self.on_sound is not None:
+                    self.on_sound(np.frombuffer(event.frame.data, np.int16))
+                else:
+                    self.heard += bytes(event.frame.data)
 
         self._tasks.start(read(), "listen")
 

@@ -20,29 +20,15 @@ from tests.transports.livekit_stage import RATE, Person, room_name, sine, staged
 BLOCK_SECONDS = BLOCK_SAMPLES / RATE
 
 
-async def test_a_voice_takes_no_more_than_40_ms_ahead() -> None:
+async def test_blocks_never_wait_for_a_queue() -> None:
     voice = Voice()
     clock = asyncio.get_running_loop().time
-    began = clock()
-    for i in range(50):
-        await voice.play(Block(i * BLOCK_SAMPLES, SILENCE, 0, blank=i % 2 == 0))
-        ahead = (i + 1) * BLOCK_SECONDS - (clock() - began)
-        assert ahead <= 0.040 + BLOCK_SECONDS + 0.010  # the block that waits, and what a native timer may be late
-    assert clock() - began >= 50 * BLOCK_SECONDS - 0.070
-    await voice.aclose()
-
-
-async def test_blocks_at_the_pace_of_real_time_never_wait() -> None:
-    voice = Voice()
-    clock = asyncio.get_running_loop().time
-    began = clock()
     waits = []
-    for i in range(40):
-        await asyncio.sleep(max(0.0, began + i * BLOCK_SECONDS - clock()))
+    for i in range(100):
         before = clock()
-        await voice.play(Block(i * BLOCK_SAMPLES, SILENCE, 0, blank=True))
+        await voice.play(Block(i * BLOCK_SAMPLES, SILENCE, 0, blank=i % 2 == 0))
         waits.append(clock() - before)
-    assert float(np.median(waits)) < 0.002
+    assert float(np.median(waits)) < BLOCK_SECONDS / 4
     await voice.aclose()
 
 
