@@ -29,6 +29,13 @@ def test_one_step_in_a_crowd_is_enough() -> None:
     assert [machine.step(0.14, 0.9) for _ in range(50)] == [1] * 50
 
 
+def test_a_step_that_was_broken_off_tells_nothing() -> None:
+    machine = Machine()
+    assert machine.step(0.017, 0.01 / 0.017) == 2
+    machine.step(0.3, 1.0)
+    assert [machine.step(0.01, 0.0) for _ in range(50)] == [1] * 50
+
+
 def test_where_there_are_cores_for_all_there_is_no_crowd() -> None:
     machine = Machine(4, 8)
     assert [machine.step(0.1, 4.0) for _ in range(5)] == [4] * 5

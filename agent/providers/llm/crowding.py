@@ -13,7 +13,9 @@ CROWDED: Final = 0.5
 """Cores that others took from us during a step; from here on one thread is faster."""
 QUIET: Final = 0.25
 SURE_SECONDS: Final = 0.3
-"""Of steps without a crowd, until more threads are trusted again: the system counts in hundredths of a second."""
+"""Of steps without a crowd, until more threads are trusted again."""
+TELLING_SECONDS: Final = 0.05
+"""Shorter steps, which were broken off, tell nothing: the system counts in hundredths of a second."""
 
 
 class Clock(NamedTuple):
@@ -41,7 +43,7 @@ class Crowding:
     def stepped(self, before: Clock, after: Clock) -> None:
         """A step was computed with `threads` threads between these two moments."""
         wall = after.wall - before.wall
-        if wall <= 0:
+        if wall < TELLING_SECONDS:
             return
         others = ((after.all - before.all) - (after.own - before.own)) / wall - self._spare
         if others >= CROWDED:
