@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,10 +27,3 @@ class Block:
     pcm: Pcm
     gen: int
     blank: bool
-
-
-def blocks(pcm: Pcm) -> Iterator[Block]:
-    """Sound that belongs to no answer, from media sample 0 on; the last block is filled up with silence."""
-    for start in range(0, len(pcm), BLOCK_SAMPLES):
-        part = pcm[start : start + BLOCK_SAMPLES]
-        yield Block(start, np.pad(part, (0, BLOCK_SAMPLES - len(part))), 0, blank=False)

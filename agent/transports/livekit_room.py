@@ -18,7 +18,9 @@ from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
 from agent.conversation.ports import Guest, Transport
-from agent.media.block import Pcm, blocks
+from agent.media.block import Block, Pcm
+from agent.media.pump import Pump
+from agent.media.timeline import Timeline
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch, room_options
@@ -264,10 +266,21 @@ class Attendance:
             self._unlink()
 
     async def _say_busy(self, voice: Voice, language: LanguageChoice) -> None:
-        for block in blocks(await self._host.say_busy(language)):
-            if self._over is not None:
-                return
+        timeline, ended = Timeline(), asyncio.Event()
+        segment = timeline.open(0)
+        timeline.append(segment, await self._host.say_busy(language))
+        timeline.close(segment)
+
+        async def play(block: Block) -> None:
+            if timeline.current is None or self._over is not None:
+                ended.set()
             await voice.play(block)
+
+        pump = self._tasks.start(Pump(timeline, play, lambda fired, due: None).run(), "pump of an apology")
+        try:
+            await ended.wait()
+        finally:
+            pump.cancel()
 
     async def _wait_for_news(self, seconds: float | None = None) -> None:
         self._news.clear()
