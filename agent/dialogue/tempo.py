@@ -32,7 +32,7 @@ class Tempo:
         self._cost = FIRST_GUESS
         self._deviation = 0.0
         self._spare: float | None = None
-        """Seconds by which the latest chunk of this answer was ready before the ear wanted it; below zero it was late."""
+        """Seconds by which each chunk of this answer, at least, was ready before the ear wanted it; below zero one was late."""
         self.wait = 0.0
         """Seconds by which an answer begins later than it could, so that it need not break off: as a jitter buffer does, it grows by what was missing in the
         last answer, and shrinks slowly when there was time to spare. 0 where sound is made faster than it is heard."""
