@@ -4,7 +4,7 @@ Threads of several engines on the same cores slow each other down far beyond the
 ear, and they are short; so they go first, and the model, which stands between two tokens many times a second, is held meanwhile.
 
 When other programs crowd the processor, the model computes with one thread (see `llm.crowding`), and a voice that works beside it costs less than the time
-that both would lose by taking turns: with a browser on the same two cores, Chinese answers broke off for 1.7 s on average in turns, and hardly at all
+that both would lose by taking turns: with a browser on the same two cores, Chinese answers broke off for 1.7 s on average in turns, and for 0.1 to 0.4 s
 side by side. So a voice claims the processor only where there is no crowd.
 """
 
