@@ -31,7 +31,7 @@ class Pace(NamedTuple):
 _FIRST: Final = Pace(40, 5, 2, 4)
 _PACES: Final = (Pace(24, 5, 6, 9), Pace(24, 8, 6, 9), Pace(48, 16, 12, 15), Pace(84, 28, 16, 27), Pace(MAX_LATIN, MAX_HAN, 20, 60))
 """Of the pieces after the first, from the smallest to the largest: speech is made faster than it is heard, so later pieces have time to be whole
-sentences."""
+sentences. The smallest is for where there is hardly any time."""
 
 _FIRST_WORDS_MIN: Final = 3
 _FIRST_WORDS_MAX: Final = 5
