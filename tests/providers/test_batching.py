@@ -32,6 +32,7 @@ class PretendedNetwork:
         self.chosen: dict[int, list[int]] = {}
         self.samplers = 0
         self.read_tokens = 0
+        self.moved = 0
 
     def piece(self, token: int) -> bytes:
         return f"{token} ".encode()
@@ -68,6 +69,19 @@ class PretendedNetwork:
 
     def cut(self, sequence: int, length: int) -> None:
         del self.cache[sequence][length:]
+
+    def close_gap(self, sequence: int, start: int, end: int) -> bool:
+        assert 0 < start < end < len(self.cache[sequence])
+        shared = [number for number, tokens in self.cache.items() if number != sequence and self.shares(sequence, number) > start]
+        assert not shared, "what others share must not move"
+        del self.cache[sequence][start:end]
+        self.moved += 1
+        return True
+
+    def shares(self, one: int, other: int) -> int:
+        """Tokens at the beginning of two sequences that are the same."""
+        pairs = zip(self.cache[one], self.cache[other], strict=False)
+        return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(self.cache[one]), len(self.cache[other])))
 
     def copy(self, source: int, target: int, length: int) -> None:
         assert self.cache[target] == []
@@ -113,6 +127,7 @@ actions = st.lists(
     st.one_of(
         st.tuples(st.just("ask"), prompts, st.integers(0, 12)),
         st.tuples(st.just("again"), prompts, st.integers(1, 12)),
+        st.tuples(st.just("forget"), st.lists(st.integers(1, 3), min_size=1, max_size=8), st.integers(1, 60)),
         st.tuples(st.just("keep"), prompts, st.just(0)),
         st.tuples(st.just("take back"), st.just([]), st.integers(1, 12)),
         st.tuples(st.just("abort"), st.just([]), st.just(0)),
@@ -136,6 +151,11 @@ def test_every_answer_is_what_it_would_be_alone(tmp_path: Path, script: list[tup
             prompt = (before + tokens)[:150]
             asked[len(asked) + 1] = (prompt, number)
             batching.ask(len(asked), prompt, most=number, temperature=0, seed=0)
+        elif verb == "forget" and asked:
+            before = asked[len(asked)][0]
+            prompt = before[:4] + before[4 + number :] + tokens  # the oldest turns leave
+            asked[len(asked) + 1] = (prompt, 4)
+            batching.ask(len(asked), prompt, most=4, temperature=0, seed=0)
         elif verb == "keep":
             batching.keep(tokens, tmp_path / f"{hash(tuple(tokens))}")
         elif verb == "take back":
@@ -189,6 +209,40 @@ def test_a_shared_beginning_is_read_once(tmp_path: Path) -> None:
     while later.busy:
         later.step()
     assert second.read_tokens == 1
+
+
+def test_what_follows_forgotten_turns_is_not_read_again() -> None:
+    network = PretendedNetwork()
+    events: list[Event] = []
+    batching = Batching(network, sequences=SEQUENCES, kept=KEPT, emit=events.append)
+    persona, old, kept, question = ([random.Random(seed).randrange(1, 9) for _ in range(40)] for seed in range(4))
+    batching.ask(1, persona + old + kept, most=0)
+    while batching.busy:
+        batching.step()
+    network.read_tokens = 0
+    batching.ask(2, persona + kept + question, most=3)
+    while batching.busy:
+        batching.step()
+    assert network.moved == 1
+    assert ending(events, 2).cached >= 80
+    assert network.read_tokens <= 40 + 3
+    assert collect(events, 2) == alone(persona + kept + question, 3)
+
+
+def test_a_shared_history_does_not_move() -> None:
+    network = PretendedNetwork()
+    events: list[Event] = []
+    batching = Batching(network, sequences=SEQUENCES, kept=KEPT, emit=events.append)
+    persona, old, kept = ([random.Random(seed).randrange(1, 9) for _ in range(40)] for seed in range(3))
+    batching.ask(1, persona + old + kept, most=9)
+    batching.ask(2, persona + old + kept, most=9)
+    while batching.busy:
+        batching.step()
+    batching.ask(3, persona + kept, most=3)
+    while batching.busy:
+        batching.step()
+    assert network.moved == 0
+    assert collect(events, 3) == alone(persona + kept, 3)
 
 
 def test_a_file_that_does_not_fit_is_not_believed(tmp_path: Path) -> None:

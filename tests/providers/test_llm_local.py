@@ -271,6 +271,30 @@ async def test_two_answers_at_once_and_a_beginning_that_stays(model: Path, libra
     assert len(list(tmp_path.glob("*.state"))) == 1  # noqa: ASYNC240 - a folder of one file
 
 
+async def test_what_is_left_of_a_history_is_remembered_and_not_read_again(model: Path, libraries: Path, tmp_path: Path) -> None:
+    process = LlamaProcess(libraries, model, 2, tmp_path)
+    persona = ("system", "You are Vera. You answer in one short sentence.")
+    old = [
+        (role, text) for n in range(6) for role, text in (("user", f"What is {n} plus {n}?"), ("assistant", f"{n} plus {n} is {n + n}."))
+    ]
+    kept = [
+        ("user", "Please remember: my cat is called Muffin and my dog is called Basil."),
+        ("assistant", "I will remember that your cat is Muffin and your dog is Basil."),
+        ("user", "I live in Lisbon, near the old tower."),
+        ("assistant", "Lisbon is lovely, and the tower must be a fine sight."),
+    ]
+    try:
+        await process.start()
+        async for _ in process.ask([persona, *old, *kept], most=0, ending="closed"):
+            pass
+        messages = [message async for message in process.ask([persona, *kept, ("user", "What is my dog called?")], most=20, temperature=0)]
+    finally:
+        await process.aclose()
+    assert "Basil" in "".join(message.get("text", "") for message in messages)
+    assert messages[-1]["read"] <= 20
+    assert messages[-1]["cached"] >= 70
+
+
 async def test_text_of_a_message_cannot_pose_as_another_message(model: Path, libraries: Path, tmp_path: Path) -> None:
     process = LlamaProcess(libraries, model, 2, tmp_path)
     await process.start()

@@ -23,6 +23,8 @@ AHEAD_TOKENS: Final = 4
 FAR_TOKENS: Final = 64
 """When so much is left to read, a whole history, the steps are longer: they take two thirds of the time in all."""
 FAR_STEP: Final = 16
+LEAST_MOVED: Final = 32
+"""So many tokens, at least, are the same ones again, and not just like them."""
 QUEUE: Final = 64
 """Requests that may wait."""
 
@@ -39,6 +41,7 @@ class Network(Protocol):
     def sampler(self, temperature: float, seed: int) -> int: ...
     def free_sampler(self, sampler: int) -> None: ...
     def cut(self, sequence: int, length: int) -> None: ...
+    def close_gap(self, sequence: int, start: int, end: int) -> bool: ...
     def copy(self, source: int, target: int, length: int) -> None: ...
     def save(self, sequence: int, tokens: Sequence[int], file: Path) -> bool: ...
     def load(self, sequence: int, tokens: Sequence[int], file: Path) -> bool: ...
@@ -231,8 +234,9 @@ class Batching:
         donor = max([*self._sequences, *self._kept], key=known)
         length = known(donor)
         others = [sequence for sequence in free if sequence is not donor]
-        if donor in free and (2 * length >= len(donor.tokens) or not others):  # its own conversation goes on
-            place = donor
+        moved = self._moved_up(donor, prompt, length) if donor in free else length
+        if moved > length or (donor in free and (2 * length >= len(donor.tokens) or not others)):  # its own conversation goes on
+            place, length = donor, moved
             self._network.cut(place.number, length)
         else:
             place = min(others, key=lambda sequence: sequence.last_used)
@@ -244,6 +248,20 @@ class Batching:
         place.request, request.place = request, place
         place.last_used = self._tick()
         request.cached = length
+
+    def _moved_up(self, place: _Sequence, prompt: list[int], length: int) -> int:
+        """How much of `prompt` a place holds that holds `length` tokens of its beginning, when what follows a gap in it has moved up: the oldest turns of a
+        conversation leave, the others need not be read again."""
+        held = place.tokens
+        behind = prompt[length : length + LEAST_MOVED]
+        if len(behind) < LEAST_MOVED or any(
+            _common(other.tokens, held) > length for other in [*self._sequences, *self._kept] if other is not place
+        ):
+            return length
+        end = next((at for at in range(length + 1, len(held) - LEAST_MOVED + 1) if held[at : at + LEAST_MOVED] == behind), None)
+        if end is None or not self._network.close_gap(place.number, length, end):
+            return length
+        return min(length + _common(held[end:], prompt[length:]), len(prompt) - 1)
 
     def _make_room(self) -> bool:
         """Forget the conversation that was silent longest."""

@@ -95,6 +95,8 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "llama_get_memory": (_POINTER, [_POINTER]),
     "llama_memory_seq_rm": (ctypes.c_bool, [_POINTER, _INT, _INT, _INT]),
     "llama_memory_seq_cp": (None, [_POINTER, _INT, _INT, _INT, _INT]),
+    "llama_memory_seq_add": (None, [_POINTER, _INT, _INT, _INT, _INT]),
+    "llama_memory_can_shift": (ctypes.c_bool, [_POINTER]),
     "llama_state_seq_save_file": (ctypes.c_size_t, [_POINTER, _TEXT, _INT, ctypes.POINTER(_INT), ctypes.c_size_t]),
     "llama_state_seq_load_file": (
         ctypes.c_size_t,
@@ -290,6 +292,15 @@ class Network:
     def cut(self, sequence: int, length: int) -> None:
         """Forget what a sequence holds beyond `length` tokens."""
         self._llama.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    def close_gap(self, sequence: int, start: int, end: int) -> bool:
+        """Forget tokens `start` to `end` of a sequence and let those behind move up; what they remember of the forgotten ones stays in them. False: this
+        model cannot. No other sequence may share what moves."""
+        if not self._llama.llama_memory_can_shift(self._memory):
+            return False
+        self._llama.llama_memory_seq_rm(self._memory, sequence, start, end)
+        self._llama.llama_memory_seq_add(self._memory, sequence, end, -1, start - end)
+        return True
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Let the empty sequence `target` begin with `length` tokens of `source`; they are shared, not computed."""
