@@ -80,9 +80,10 @@ class Chunker:
     def feed(self, text: str) -> list[str]:
         return self._run(text, final=False)
 
-    def flush(self) -> list[str]:
-        """The rest. The next text begins with a short piece again. A rest of punctuation alone is a piece of its own."""
-        pieces = self._run("", final=True)
+    def flush(self, text: str = "") -> list[str]:
+        """The rest, `text` last; a short one is said at a stretch. The next text begins with a short piece again. A rest of punctuation alone is a piece of its
+        own."""
+        pieces = self._run(text, final=True)
         self._count = 0
         return pieces
 
@@ -131,7 +132,7 @@ class _Piece:
             character, ahead = self._text[at], self._text[at + 1 : at + 2]
             if not ahead and not final and self._depends_on_next(at):
                 return None
-            if self._ends_word(at) and self._is_enough_to_begin(at):
+            if self._ends_word(at) and self._is_enough_to_begin(at) and not (final and self._rest_is_short()):
                 return at
             if character in _OPENING:
                 self._depth += 1
@@ -177,6 +178,9 @@ class _Piece:
 
     def _is_enough_to_begin(self, at: int) -> bool:
         return self._is_first and self._words >= _FIRST_WORDS_MIN and self._width() >= _FIRST_WIDTH
+
+    def _rest_is_short(self) -> bool:
+        return len(self._text) - self._start <= self._pace.latin
 
     def _width(self) -> int:
         return self._latin + 3 * self._han

@@ -54,7 +54,7 @@ class SpeechPieces:
     def flush(self) -> list[Piece]:
         """The rest of the answer; the next delta begins another."""
         spoken = self._reader.feed(self._markup.flush()) + self._reader.flush()
-        pieces = [self._piece(chunk) for chunk in (*self._chunker.feed(spoken), *self._chunker.flush())]
+        pieces = [self._piece(chunk) for chunk in self._chunker.flush(spoken)]
         if self._written:
             last = pieces.pop() if pieces else Piece("", "")
             pieces.append(Piece(last.written + self._written, last.spoken))

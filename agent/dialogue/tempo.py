@@ -3,6 +3,7 @@ from the chunks that were made."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from agent.dialogue.language import is_han
@@ -16,8 +17,8 @@ MARGIN_SECONDS: Final = 0.15
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
 LONGEST_WAIT_SECONDS: Final = 2.0
-RELAXING: Final = 0.1
-"""Of what was to spare in an answer, so much is taken from the next one's wait."""
+REMEMBERED: Final = 16
+"""The worst of so many answers counts."""
 
 
 def width(text: str) -> int:
@@ -31,31 +32,29 @@ class Tempo:
     def __init__(self) -> None:
         self._cost = FIRST_GUESS
         self._deviation = 0.0
-        self._spare: float | None = None
-        """Seconds by which each chunk of this answer, at least, was ready before the ear wanted it; below zero one was late."""
+        self._needed: float | None = None
+        """Seconds by which this answer should have begun later than it could, so that no chunk was late; below zero there was time to spare."""
+        self._needs: deque[float] = deque(maxlen=REMEMBERED)
         self.wait = 0.0
-        """Seconds by which an answer begins later than it could, so that it need not break off: as a jitter buffer does, it grows by what was missing in the
-        last answer, and shrinks slowly when there was time to spare. 0 where sound is made faster than it is heard."""
+        """Seconds by which an answer begins later than it could, so that it need not break off: as much as the last ones needed, like a jitter buffer's. 0 where
+        sound is made faster than it is heard."""
 
     def begin(self) -> None:
-        """An answer begins. The one before may have been cut, and tells nothing as a whole."""
-        self._spare = None
+        """An answer begins."""
+        if self._needed is not None:
+            self._needs.append(self._needed)
+        self._needed = None
+        self.wait = min(max(0.0, *self._needs), LONGEST_WAIT_SECONDS) if self._needs else 0.0
 
     def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
         """A chunk after the first was written and said within `seconds`; when it was begun, the ear had so much still to hear."""
-        spare = ahead_seconds - seconds
-        self._spare = spare if self._spare is None else min(spare, self._spare)
+        needed = self.wait + seconds - ahead_seconds
+        self._needed = needed if self._needed is None else max(needed, self._needed)
         letters = width(text)
         if letters and seconds > 0 and ahead_seconds < AMPLE_SECONDS:
             off = seconds / letters - self._cost
             self._deviation += LEARNING * (abs(off) - self._deviation)
             self._cost += LEARNING * off
-
-    def answered(self) -> None:
-        """An answer is complete."""
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            self.wait = min(max(self.wait - (spare * RELAXING if spare > 0 else spare), 0.0), LONGEST_WAIT_SECONDS)
 
     def room(self, ahead_seconds: float) -> int:
         """Letters that can be written and said in the time that the ear still has to listen to."""

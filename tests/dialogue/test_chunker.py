@@ -174,6 +174,13 @@ def test_blanks_and_marks_alone() -> None:
     assert "".join(chunks("." * 1_000)) == "." * 1_000
 
 
+def test_a_short_rest_that_comes_as_a_whole_is_said_as_a_whole() -> None:
+    chunker = Chunker()
+    assert chunker.feed("It takes") == []
+    assert chunker.flush(" about ten minutes.") == ["It takes about ten minutes."]
+    assert chunker.feed("It takes about ten minutes") == ["It takes about ten"], "what comes by and by is begun"
+
+
 def test_a_flush_begins_anew() -> None:
     chunker = Chunker()
     first = chunker.feed("The capital of France is Paris and it") + chunker.flush()

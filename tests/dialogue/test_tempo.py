@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dialogue.chunker import Chunker
-from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_WAIT_SECONDS, Tempo, width
+from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_WAIT_SECONDS, REMEMBERED, Tempo, width
 
 ENGLISH = "The museum opens at nine in the morning and closes at five in the afternoon, but on Mondays it stays closed. "
 CHINESE = "博物馆每天早上九点开门，下午五点关门，不过星期一不开放，所以请你在其他日子来参观。"
@@ -49,36 +49,35 @@ def test_a_chunk_that_waited_for_the_ear_tells_nothing() -> None:
     assert tempo.room(0.0) == tempo.room(-5.0) == 0
 
 
-def test_an_answer_that_broke_off_lets_the_next_one_begin_later() -> None:
-    tempo = Tempo()
-    assert tempo.wait == 0.0
-    tempo.made("x" * 10, 0.9, 0.5)
-    tempo.made("x" * 10, 0.1, 0.5)
-    tempo.answered()
-    assert tempo.wait == pytest.approx(0.4), "the worst chunk counts"
-    tempo.made("x" * 10, 0.9, 0.9)
-    tempo.answered()
-    assert tempo.wait == pytest.approx(0.4), "just in time"
-    tempo.answered()
-    assert tempo.wait == pytest.approx(0.4), "of a single chunk there is nothing to learn"
-    tempo.made("x" * 10, 5.0, 0.0)
+def _answer(tempo: Tempo, *chunks: tuple[float, float]) -> float:
+    """The wait of the answer after one with these chunks, each made in so many seconds while the ear had so much to hear, had nobody waited."""
+    for seconds, ahead in chunks:
+        tempo.made("x" * 10, seconds, tempo.wait + ahead)
     tempo.begin()
-    tempo.made("x" * 10, 0.9, 0.9)
-    tempo.answered()
-    assert tempo.wait == pytest.approx(0.4), "an answer that was cut tells nothing"
-    for _ in range(20):
-        tempo.made("x" * 10, 0.1, 0.9)
-        tempo.answered()
+    return tempo.wait
+
+
+def test_an_answer_that_broke_off_lets_the_next_ones_begin_later() -> None:
+    tempo = Tempo()
+    tempo.begin()
+    assert tempo.wait == 0.0
+    assert _answer(tempo, (0.9, 0.5), (0.1, 0.5)) == pytest.approx(0.4), "the worst chunk counts"
+    assert _answer(tempo, (0.7, 0.5)) == pytest.approx(0.4), "the worst answer counts"
+    assert _answer(tempo) == pytest.approx(0.4), "of a single chunk there is nothing to learn"
+    assert _answer(tempo, (1.1, 0.5)) == pytest.approx(0.6)
+    for _ in range(REMEMBERED):
+        _answer(tempo, (0.1, 0.5))
     assert tempo.wait == 0.0
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(-3, 5)), max_size=30))
-def test_the_wait_is_bounded(chunks: list[tuple[float, float]]) -> None:
+def test_the_wait_is_bounded_and_enough_for_every_answer_like_those_before(answers: list[tuple[float, float]]) -> None:
     tempo = Tempo()
-    for seconds, ahead in chunks:
-        tempo.made("x" * 10, seconds, ahead)
-        tempo.answered()
-        assert 0.0 <= tempo.wait <= LONGEST_WAIT_SECONDS
+    tempo.begin()
+    for seconds, ahead in answers:
+        wait = _answer(tempo, (seconds, ahead))
+        assert 0.0 <= wait <= LONGEST_WAIT_SECONDS
+        assert wait >= min(seconds - ahead, LONGEST_WAIT_SECONDS) - 1e-9
         assert tempo.room(1.0) >= 0
 
 
