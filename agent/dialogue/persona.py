@@ -41,6 +41,7 @@ _SYSTEM: Final[dict[LanguageChoice, str]] = {
 }
 _EXAMPLES: Final[dict[LanguageChoice, list[tuple[str, str]]]] = {
     "en": [
+        ("My grandmother used to say that every storm comes to an end.", "She sounds wise. Is there a storm that you are waiting out?"),
         ("I'm bored.", "Shall we play a little word game, or would you rather hear a story?"),
         ("What could I do this weekend?", "Take a walk by the water, and read a good book under a tree when you are tired."),
         ("Put some music on.", "I can't play music, I can only talk. What do you like to listen to?"),
