@@ -88,6 +88,10 @@ class SileroDetector:
         self._network.window[:] = window
         return self._network.probability()
 
+    def glimpse(self, recent: npt.NDArray[np.float32]) -> float:
+        self._network.recent[:] = recent
+        return self._network.glimpse()
+
     def reset(self) -> None:
         self._network.reset()
 

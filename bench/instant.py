@@ -19,7 +19,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConn
 from livekit.agents.utils import AudioBuffer
 
 from agent.config import Persona
-from agent.conversation.ear import VoiceActivity
+from agent.conversation.ear import WINDOW, VoiceActivity
 from agent.conversation.parts import Parts
 from agent.media.block import Pcm
 
@@ -47,6 +47,9 @@ class LoudnessDetector:
 
     def probability(self, window: npt.NDArray[np.float32]) -> float:
         return 1.0 if float(np.sqrt((window**2).mean())) > 0.02 else 0.0
+
+    def glimpse(self, recent: npt.NDArray[np.float32]) -> float:
+        return self.probability(recent[-WINDOW:])
 
     def reset(self) -> None:
         pass

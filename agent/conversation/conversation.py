@@ -150,7 +150,7 @@ class Conversation:
             anticipate=anticipates,
         )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
-        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters)
+        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools)
         self._session: AgentSession[None] = AgentSession(
             stt=self._ear,
             vad=None,

@@ -48,6 +48,12 @@ GOING_ON: Final = MICROPHONE_RATE * 2
 """Who speaks again so soon after their turn was taken to be over, and cuts off an answer that has barely begun, went on with what they were saying."""
 PARTIAL: Final = MICROPHONE_RATE * 450 // 1000
 """Sound between two partial transcripts."""
+GLIMPSE: Final = MICROPHONE_RATE * 10 // 1000
+"""While the digital human speaks, the end of a window is not waited for: so often it is looked whether a voice begins."""
+GLIMPSED: Final = 0.3
+"""From this probability on it may be one; when it was none, a tenth of a second of silence is all that it cost."""
+RECENT: Final = 576
+"""Samples that a detector looks at between two windows."""
 DIGITAL_SILENCE: Final = 4
 """A window whose samples are all smaller than this (of 32768) is silence without asking the model: muted microphones cost nothing."""
 
@@ -63,6 +69,9 @@ class VoiceActivity(Protocol):
 
     def probability(self, window: npt.NDArray[np.float32]) -> float:
         """Probability (0..1) that a window of 512 samples at 16 kHz holds speech; windows come in order."""
+
+    def glimpse(self, recent: npt.NDArray[np.float32]) -> float:
+        """The same in the middle of a window: of the last 576 samples. Changes nothing."""
 
     def reset(self) -> None:
         """Forget what came before."""
@@ -144,6 +153,8 @@ class Ear(stt.STT[Any]):
         self._sound = bytearray()
         self._sound_start = 0
         self._pending = bytearray()
+        self._looked = 0
+        """How much of what is pending has been looked at."""
         self._utterance = 0
         self._announced = False
         self._over = False
@@ -178,6 +189,10 @@ class Ear(stt.STT[Any]):
             window = bytes(self._pending[: WINDOW * 2])
             del self._pending[: WINDOW * 2]
             self._window(window)
+            self._looked = 0
+        if len(self._pending) - self._looked >= GLIMPSE * 2:
+            self._looked = len(self._pending)
+            self._glimpse()
 
     def finish(self) -> None:
         """The microphone was closed: what was said until now is all."""
@@ -214,6 +229,17 @@ class Ear(stt.STT[Any]):
         self._watch_the_floor()
         if self._turns.phase is Phase.SPEAKING:
             self._consider_partial()
+
+    def _glimpse(self) -> None:
+        """Look for the begin of a voice over the digital human's before the window ends."""
+        if self._turns.phase is not Phase.QUIET or self._barge_in.held or not self._host.busy():
+            return
+        before = RECENT * 2 - len(self._pending)
+        recent = np.frombuffer(bytes(self._sound[-before:] + self._pending), np.int16)
+        if len(recent) < RECENT or int(np.abs(recent[-GLIMPSE:]).max()) < DIGITAL_SILENCE:
+            return
+        if self._vad.glimpse(_to_float(recent)) >= GLIMPSED:
+            self._judge(self._barge_in.glimpse(self._turns.now + len(self._pending) // 2))
 
     def _fell_quiet(self, sound: npt.NDArray[np.float32]) -> bool:
         """The voice has dropped far below its own level: the detector, which looks back, would notice some 60 ms later."""
@@ -294,7 +320,7 @@ class Ear(stt.STT[Any]):
         elif turns.rising:
             self._judge(barge_in.voice(turns.now, turns.rising))
         else:
-            self._judge(barge_in.silence())
+            self._judge(barge_in.silence(turns.now))
 
     def _judge(self, verdicts: list[Verdict]) -> None:
         for verdict in verdicts:

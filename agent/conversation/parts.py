@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ class Parts:
     llm: llm.LLM[Any]
     tts: tts.TTS[Any]
     turn_model: TurnModel | None = None
+    tools: Sequence[llm.Tool] = ()
+    """Functions that the model may call."""
 
     async def aclose(self) -> None:
         for part in (self.stt, self.llm, self.tts):

@@ -88,9 +88,9 @@ class Topic(Protocol):
 class Speaker(Agent):
     """Persona, memory and page context in; chunks of speech out."""
 
-    def __init__(self, topic: Topic, persona: Persona, scripts: Scripts, longest: int) -> None:
-        """`longest`: characters after which an answer is ended."""
-        super().__init__(instructions="")
+    def __init__(self, topic: Topic, persona: Persona, scripts: Scripts, longest: int, tools: Sequence[llm.Tool] = ()) -> None:
+        """`longest`: characters after which an answer is ended; `tools`: functions that the model may call."""
+        super().__init__(instructions="", tools=list(tools))
         self._longest = longest
         self._topic = topic
         self._persona = persona

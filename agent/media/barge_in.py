@@ -49,6 +49,8 @@ class BargeInSettings:
     """Speech that interrupts without a word having been understood."""
     nodding: int = MICROPHONE_RATE * 1600 // 1000
     """Speech that interrupts although it began with a nod."""
+    doubt: int = MICROPHONE_RATE * 96 // 1000
+    """A hold for what was only a glimpse of a voice lasts so long before silence ends it."""
     longest: int = MICROPHONE_RATE * 2
     """A hold is not longer."""
     attempts: int = 3
@@ -92,6 +94,7 @@ class BargeIn:
         self._mode: InterruptMode = mode
         self._stage = Stage.CALM
         self._since = 0
+        self._doubtful_until = 0
         self._in_vain = 0
         self._meaning = Meaning.NOTHING
 
@@ -122,9 +125,16 @@ class BargeIn:
             return self._notice(Sign.INSISTENCE)
         return self.passed(now)
 
-    def silence(self) -> list[Verdict]:
+    def glimpse(self, now: int) -> list[Verdict]:
+        """There may be a voice, whose first few hundredths of a second these are."""
+        if self.held:
+            return []
+        self._doubtful_until = now + self.settings.doubt
+        return self.voice(now, 0)
+
+    def silence(self, now: int) -> list[Verdict]:
         """There was no voice after all: a click, a breath."""
-        return self._notice(Sign.NOTHING)
+        return self._notice(Sign.NOTHING) if now >= self._doubtful_until else []
 
     def passed(self, now: int) -> list[Verdict]:
         """Time has passed."""

@@ -124,6 +124,22 @@ async def test_a_nod_is_listened_to_and_the_voice_goes_on_where_it_was(engines: 
     assert client.messages(AssistantText)[0].text == "Answer number 1, in a sentence of some length."
 
 
+async def test_a_voice_is_noticed_within_a_hundredth_of_a_second(host: ConversationHost) -> None:
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until(lambda: len(client.pitches()) > 20)
+    silence(conversation, 0.32)
+    assert client.messages(Hold) == []
+    speak(conversation, VOICE[:160])
+    await client.until_count(Hold, 1)
+    silence(conversation, 0.05)
+    assert client.messages(Resume) == [], "it may have been the begin of a word"
+    silence(conversation, 0.15)
+    await client.until_count(Resume, 1)
+    await client.until_count(GenerationEnd, 1)
+    assert client.messages(ServerInterrupt) == []
+
+
 async def test_an_interrupt_during_a_hold_is_for_good(engines: InstantEngines, host: ConversationHost) -> None:
     conversation, client = await begin(host)
     conversation.receive(Envelope(TextInput(text="first")))

@@ -54,17 +54,28 @@ def test_a_voice_that_insists_interrupts_and_a_long_nod_gets_more_time() -> None
 def test_a_click_is_over_at_once() -> None:
     machine = BargeIn()
     assert machine.voice(WINDOW, WINDOW) == [Hold()]
-    assert machine.silence() == [GoOn()]
+    assert machine.silence(SECOND) == [GoOn()]
 
 
 def test_in_a_noisy_room_only_words_interrupt() -> None:
     machine = BargeIn()
     for i in range(BargeInSettings().attempts):
         assert machine.voice(i * SECOND, WINDOW) == [Hold()]
-        assert machine.silence() == [GoOn()]
+        assert machine.silence(i * SECOND + WINDOW) == [GoOn()]
     assert voice(machine, 10 * SECOND, 3.0) == []
     assert machine.said(Meaning.WORDS) == [TakeTurn()]
     assert machine.voice(20 * SECOND, WINDOW) == [Hold()], "a new answer, a new chance"
+
+
+def test_a_glimpse_of_a_voice_holds_and_is_doubted_for_a_moment() -> None:
+    machine, doubt = BargeIn(), BargeInSettings().doubt
+    assert machine.glimpse(SECOND) == [Hold()]
+    assert machine.silence(SECOND + doubt - 1) == []
+    assert machine.silence(SECOND + doubt) == [GoOn()]
+    assert machine.glimpse(2 * SECOND) == [Hold()]
+    assert machine.glimpse(2 * SECOND + 160) == []
+    assert voice(machine, 2 * SECOND, 1.0)[0] == TakeTurn(), "it was one"
+    assert BargeIn("strict").glimpse(0) == BargeIn("off").glimpse(0) == []
 
 
 def test_strict_needs_words_and_off_needs_a_button() -> None:
@@ -84,7 +95,7 @@ def test_switching_ends_a_hold(mode: Literal["strict", "off"]) -> None:
 ACTIONS = st.one_of(
     st.tuples(st.just("voice"), st.integers(1, 40)),
     st.tuples(st.just("passed"), st.integers(1, 40)),
-    st.tuples(st.just("silence"), st.just(0)),
+    st.tuples(st.sampled_from(["silence", "glimpse"]), st.just(0)),
     st.tuples(st.sampled_from(["words", "said"]), st.integers(0, len(Meaning) - 1)),
     st.tuples(st.just("switch"), st.integers(0, 2)),
     st.tuples(st.sampled_from(["ended", "settled"]), st.just(0)),
@@ -111,7 +122,11 @@ def test_each_hold_has_one_verdict_and_in_time(mode: InterruptMode, actions: lis
                 elif not machine.held:
                     held_since = None
         elif action == "silence":
-            verdicts, voiced = machine.silence(), 0
+            verdicts, voiced = machine.silence(now), 0
+        elif action == "glimpse":
+            now += WINDOW
+            verdicts = machine.glimpse(now)
+            held_since = now if Hold() in verdicts else held_since
         elif action in ("words", "said"):
             meaning = list(Meaning)[n]
             verdicts = machine.words(meaning, voiced) if action == "words" else machine.said(meaning)

@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents.vad import VADEvent, VADEventType
 
 from agent.models.errors import ModelCorrupt, ModelMissing
-from agent.providers.vad.silero import SAMPLE_RATE, WINDOW, SileroModel, SileroNetwork, SileroVAD
+from agent.providers.vad.silero import RECENT, SAMPLE_RATE, WINDOW, SileroModel, SileroNetwork, SileroVAD
 
 Pcm = npt.NDArray[np.int16]
 
@@ -141,6 +141,25 @@ def test_the_bound_buffers_compute_what_plain_calls_compute(model: SileroModel, 
         expected, state = model.session.run(None, inputs)
         context = window[-64:]
         assert network.probability() == pytest.approx(float(expected[0, 0]), abs=1e-6)
+
+
+@pytest.mark.models
+def test_a_glimpse_sees_a_voice_early_and_changes_nothing(model: SileroModel, utterance: Pcm) -> None:
+    sound = np.concatenate([np.zeros(10 * WINDOW, np.int16), utterance])[: 60 * WINDOW].astype(np.float32) / 32768
+    looking, plain = SileroNetwork(model), SileroNetwork(model)
+    glimpsed: list[int] = []
+    noticed: list[int] = []
+    for start in range(2 * WINDOW, 60 * WINDOW, WINDOW):
+        for end in range(start + 160, start + WINDOW, 160):
+            looking.recent[:] = sound[end - RECENT : end]
+            if looking.glimpse() >= 0.3:
+                glimpsed.append(end)
+        looking.window[:] = plain.window[:] = sound[start : start + WINDOW]
+        probability = plain.probability()
+        assert looking.probability() == probability
+        if probability >= 0.5:
+            noticed.append(start + WINDOW)
+    assert glimpsed[0] < noticed[0]
 
 
 def test_a_missing_and_a_corrupt_file_are_named(tmp_path: Path) -> None:

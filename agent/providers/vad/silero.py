@@ -24,6 +24,7 @@ SAMPLE_RATE: Final = 16_000
 WINDOW: Final = 512
 WINDOW_SECONDS: Final = WINDOW / SAMPLE_RATE
 _CONTEXT: Final = 64
+RECENT: Final = _CONTEXT + WINDOW
 _QUEUE: Final = 4096
 """Events that a reader may leave unread (two minutes) before the oldest are dropped."""
 
@@ -42,19 +43,24 @@ class SileroNetwork:
     """
 
     def __init__(self, model: SileroModel) -> None:
-        self._input = np.zeros((1, _CONTEXT + WINDOW), np.float32)
+        self._input = np.zeros((1, RECENT), np.float32)
+        self._between = np.zeros((1, RECENT), np.float32)
         self._states = (np.zeros((2, 1, 128), np.float32), np.zeros((2, 1, 128), np.float32))
         self._output = np.zeros((1, 1), np.float32)
         self._rate = np.array(SAMPLE_RATE, np.int64)
         self._session = model.session
-        self._bindings = tuple(self._bind(old, new) for old, new in (self._states, self._states[::-1]))
+        self._bindings = tuple(self._bind(self._input, old, new) for old, new in (self._states, self._states[::-1]))
+        unused = np.zeros_like(self._states[0])
+        self._glimpses = tuple(self._bind(self._between, old, unused) for old in self._states)
         self._turn = 0
         self.window: Final = self._input[0, _CONTEXT:]
         """Write the next 512 samples (float32, −1 … 1) here, then call `probability`."""
+        self.recent: Final = self._between[0]
+        """Write the last 576 samples here, then call `glimpse`."""
 
-    def _bind(self, old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> Any:
+    def _bind(self, sound: np.ndarray[Any, Any], old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> Any:
         binding = self._session.io_binding()
-        binding.bind_cpu_input("input", self._input)
+        binding.bind_cpu_input("input", sound)
         binding.bind_cpu_input("state", old)
         binding.bind_cpu_input("sr", self._rate)
         binding.bind_output("output", "cpu", 0, np.float32, self._output.shape, self._output.ctypes.data)
@@ -66,6 +72,11 @@ class SileroNetwork:
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn ^= 1
         self._input[0, :_CONTEXT] = self._input[0, WINDOW:]
+        return float(self._output[0, 0])
+
+    def glimpse(self) -> float:
+        """The same for the end of `recent`, somewhere in the next window; nothing is remembered of it."""
+        self._session.run_with_iobinding(self._glimpses[self._turn])
         return float(self._output[0, 0])
 
     def reset(self) -> None:
