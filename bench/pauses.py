@@ -23,7 +23,8 @@ from bench.options import Options
 from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row
 
-PAUSE_SECONDS: Final = 0.4
+COMMA_SECONDS: Final = 0.4
+LONG_SECONDS: Final = (0.6, 0.9)
 PLAIN: Final = 10
 SENTENCES: Final[dict[Language, tuple[tuple[str, str], ...]]] = {
     "en": (
@@ -53,6 +54,34 @@ SENTENCES: Final[dict[Language, tuple[tuple[str, str], ...]]] = {
 }
 
 
+HESITATIONS: Final[dict[Language, tuple[tuple[str, str], ...]]] = {
+    "en": (
+        ("My telephone number is", "five five two, one seven nine."),
+        ("I would like to", "book a table for two."),
+        ("Can you tell me the", "way to the station?"),
+        ("We are looking for a", "small flat with a garden."),
+        ("I was going to call you, but", "I could not find my phone."),
+        ("The name of the film is", "a little hard to remember."),
+        ("She told me that", "the museum is closed today."),
+        ("Please send it to", "my new address."),
+        ("I have been waiting for", "more than an hour."),
+        ("What I mean is, um,", "we could start tomorrow."),
+    ),
+    "zh": (
+        ("我的电话号码是", "五五二，一七九。"),
+        ("我想要", "订一张两个人的桌子。"),
+        ("请问去火车站应该", "怎么走？"),
+        ("我们在找一个", "带花园的小房子。"),
+        ("我本来想给你打电话，但是", "找不到手机了。"),
+        ("这部电影的名字是", "有点难记的。"),
+        ("她告诉我，那个", "博物馆今天不开门。"),
+        ("请把它寄到", "我的新地址。"),
+        ("我昨天遇到了一个", "老朋友。"),
+        ("我的意思是，嗯，", "我们可以明天开始。"),
+    ),
+}
+
+
 class DeafenedEngines:
     """The local ears, with an instant model and voice behind them. Implements `parts.Engines`."""
 
@@ -73,15 +102,15 @@ class DeafenedEngines:
         pass
 
 
-async def with_pause(halves: tuple[str, str], voice: tts.TTS[Any]) -> Pcm:
-    """Both halves, with exactly the pause between them."""
+async def with_pause(halves: tuple[str, str], seconds: float, voice: tts.TTS[Any]) -> Pcm:
+    """Both halves, with exactly that pause between them."""
     parts = []
     for half in halves:
         sound = await spoken(half, voice)
         bounds = audible(sound)
         assert bounds is not None
         parts.append(sound[bounds[0] : bounds[1]])
-    silence = np.zeros(round(PAUSE_SECONDS * MICROPHONE_RATE), np.int16)
+    silence = np.zeros(round(seconds * MICROPHONE_RATE), np.int16)
     return np.concatenate([parts[0], silence, parts[1]])
 
 
@@ -102,21 +131,35 @@ async def measure(options: Options) -> Result:
                 caller = Caller()
                 await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
                 try:
-                    paused = [await caller.ask(await with_pause(halves, voice), cut_seconds=0.2) for halves in SENTENCES[language]]
+                    comma = [
+                        await caller.ask(await with_pause(halves, COMMA_SECONDS, voice), cut_seconds=0.2) for halves in SENTENCES[language]
+                    ]
                     plain = [await caller.ask(await spoken(text, voice), cut_seconds=0.2) for text in QUESTIONS[language][:PLAIN]]
+                    long = [
+                        await caller.ask(await with_pause(halves, seconds, voice), cut_seconds=0.2)
+                        for halves in (*SENTENCES[language], *HESITATIONS[language])
+                        for seconds in LONG_SECONDS
+                    ]
                 finally:
                     await caller.aclose()
                 rows += [
                     Row(
-                        f"{name}: cut in at a pause of {PAUSE_SECONDS:g} s",
-                        float(sum(map(cut_in, paused))),
+                        f"{name}: cut in at a pause of {COMMA_SECONDS:g} s after a comma",
+                        float(sum(map(cut_in, comma))),
                         "",
                         0.0,
-                        f"{len(paused)} sentences",
+                        f"{len(comma)} sentences",
                     ),
                     Row(f"{name}: cut in on a plain sentence", float(sum(map(cut_in, plain))), "", 0.0, f"{len(plain)} sentences"),
+                    Row(
+                        f"{name}: cut in at a pause of {LONG_SECONDS[0]:g} or {LONG_SECONDS[1]:g} s in a sentence",
+                        100.0 * sum(map(cut_in, long)) / len(long),
+                        "%",
+                        5.0,
+                        f"{len(long)} sentences",
+                    ),
                 ]
-                raw[language] = [exchange.understood for exchange in (*paused, *plain)]
+                raw[language] = [exchange.understood for exchange in (*comma, *plain, *long)]
         finally:
             await host.aclose()
     notes = ["Spoken by the local voices, in real time, to the local recognisers and turn model; model and voice that answer are instant."]

@@ -18,6 +18,7 @@ from livekit.agents.voice.room_io import RoomOptions, TextInputEvent, TextInputO
 
 from agent.aio import Tasks
 from agent.config import Config, Persona
+from agent.conversation import echo
 from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
@@ -31,9 +32,11 @@ from agent.conversation.script import Caption, Scripts
 from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
+from agent.dialogue.completeness import sure_beginning
+from agent.media.block import Block
 from agent.media.pump import Pump
 from agent.media.timeline import Ended, Fired, Started, Timeline
-from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking, sure_beginning
+from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
 from agent.protocol.messages import (
@@ -70,7 +73,7 @@ from agent.protocol.messages import (
 
 logger = logging.getLogger("visavis.conversation")
 
-FEATURES: Final = ("text_input", "interrupt", "context_update", "playout")
+FEATURES: Final = ("text_input", "interrupt", "context_update", "playout", echo.WANT)
 EVENTS_KEPT: Final = 256
 """AgentSession remembers every event of its life; a conversation that lasts for days must not."""
 SETTLE_SECONDS: Final = 2.0
@@ -131,7 +134,8 @@ class Conversation:
         self._output = Output(
             self._timeline, self._generations, self._scripts, on_content=self._content, on_engine_cut=lambda: self.interrupt("operator")
         )
-        self._pump = Pump(self._timeline, transport.play, self._fired, transport.ahead_seconds)
+        self._pump = Pump(self._timeline, self._play, self._fired, transport.ahead_seconds)
+        self._echo = echo.EchoCanceller(self._pump.now) if echo.WANT in hello.wants else None
         self._floor = Floor(self, transport, self._timeline, self._generations, self._output)
         self._captions = Captions()
 
@@ -258,7 +262,7 @@ class Conversation:
     def hear(self, pcm: bytes) -> None:
         """Microphone sound, see `ports.Guest`."""
         if self._listening and not self._closing:
-            self._ear.push(pcm)
+            self._ear.push(pcm if self._echo is None else self._echo.clean(pcm))
             self._stillness.heard()
 
     def receive(self, envelope: Envelope[Any]) -> None:
@@ -405,6 +409,11 @@ class Conversation:
 
     def voice_is_settled(self) -> None:
         self._ear.settled()
+
+    async def _play(self, block: Block) -> None:
+        if self._echo is not None:
+            self._echo.played(block)
+        await self._transport.play(block)
 
     # ------------------------------------------------------------------------------------------------------- from the engine
 

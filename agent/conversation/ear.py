@@ -22,6 +22,7 @@ from livekit.agents.utils import AudioBuffer
 from agent.aio import Tasks
 from agent.conversation.backchannel import meaning_of
 from agent.conversation.recognizers import Recognizer, Transcript
+from agent.dialogue.completeness import sounds_complete
 from agent.dialogue.going_on import joined
 from agent.media.barge_in import BargeIn, GoOn, Hold, Meaning, TakeTurn, Verdict
 from agent.media.turn_taking import (
@@ -34,7 +35,6 @@ from agent.media.turn_taking import (
     Resumed,
     SpeechStarted,
     TurnTaking,
-    sounds_complete,
 )
 from agent.protocol.messages import InterruptMode, LanguageChoice
 

@@ -7,47 +7,17 @@ depends on whether the sentence sounds complete: `silence` when it does, `patien
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from agent.dialogue.completeness import breaks_off, ends_sentence, leads_on, sounds_complete
+
 MICROPHONE_RATE: Final = 16_000
-_UNFINISHED_EN: Final = re.compile(
-    r"\b(?:and|or|but|so|because|if|when|that|which|the|a|an|to|of|in|on|at|for|with|from|my|your|is|are|was|i|um+|uh+|er+)[\s,.…-]*$",
-    re.IGNORECASE,
-)
-_UNFINISHED_ZH: Final = re.compile(
-    r"(?:和|跟|或者|但是|可是|因为|所以|如果|的话|然后|还有|而且|比如|那个|这个|就是|嗯|呃|我想|我要)[，。、…\s]*$"
-)
 CERTAIN: Final = 0.9
 UNLIKELY: Final = 0.2
 """What a turn model's completeness means."""
-_ENDED: Final = re.compile(r"[.!?。！？]\s*$")
-
-
-def sounds_complete(text: str) -> bool:
-    """Whether a transcript reads like a whole sentence (a rule of thumb for both languages)."""
-    return bool(text.strip()) and not _UNFINISHED_EN.search(text) and not _UNFINISHED_ZH.search(text)
-
-
-def breaks_off(text: str) -> bool:
-    """Whether the recogniser put a comma or an ellipsis at the end: more often than not the speaker goes on."""
-    return text.rstrip().endswith((",", "，", "…", "..."))
-
-
-def ends_sentence(text: str) -> bool:
-    """Whether the recogniser put a full stop, question or exclamation mark at the end."""
-    return bool(_ENDED.search(text))
-
-
-def sure_beginning(text: str) -> str:
-    """What of a growing transcript will hardly change: all but its last word (two Chinese characters) and the mark after it."""
-    bare = text.rstrip(" .,?!，。？！、…")
-    if bare and not bare[-1].isascii():
-        return bare[:-2]
-    return bare.rpartition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -240,7 +210,7 @@ class TurnTaking:
             return s.patience
         if self.now - self._started > s.longest:
             return s.dip
-        if not sounds_complete(self._text):
+        if not sounds_complete(self._text) or leads_on(self._text):
             return s.patience
         if breaks_off(self._text):
             return s.silence if self._complete is not None and self._complete >= CERTAIN else s.patience

@@ -15,9 +15,6 @@ from agent.media.turn_taking import (
     Resumed,
     SpeechStarted,
     TurnTaking,
-    ends_sentence,
-    sounds_complete,
-    sure_beginning,
 )
 
 WINDOW = 512
@@ -156,24 +153,6 @@ def test_every_utterance_begins_once_and_ends_once(events: list[tuple[str, objec
                     assert open_
                     open_ = False
         assert open_ == (machine.phase is not Phase.QUIET)
-
-
-def test_what_sounds_complete() -> None:
-    for text in ("What is the capital of France?", "Tell me a story", "北京今天天气怎么样？", "讲个故事吧"):
-        assert sounds_complete(text), text
-    for text in ("My number is", "I went there and", "because", "", "那个", "我想去北京，然后", "如果", "It was me, and, "):
-        assert not sounds_complete(text), text
-    assert ends_sentence("好。")
-    assert not ends_sentence("well,")
-
-
-def test_what_of_a_growing_transcript_is_sure() -> None:
-    assert sure_beginning("What is the capital of Fran") == "What is the capital of"
-    assert sure_beginning("What is the capital?") == "What is the"
-    assert sure_beginning("Hello") == ""
-    assert sure_beginning("中国的首都是哪里？") == "中国的首都是"
-    assert sure_beginning("你好") == ""
-    assert sure_beginning("") == ""
 
 
 def test_a_sentence_that_sounds_finished_waits_least() -> None:
