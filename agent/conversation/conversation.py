@@ -126,6 +126,8 @@ class Conversation:
         self._context = PageContext()
         self._final_at: float | None = None
         self._stages = Stages()
+        self._preparing: object = None
+        """The answer that was asked for last."""
         self._wants_stages = "stages" in hello.wants
         self._timeline = Timeline()
         self._late = 0
@@ -371,6 +373,10 @@ class Conversation:
     def reached(self, speech: object, stage: AnswerStage) -> None:
         if isinstance(speech, Hashable):
             self._stages.answer(speech, stage, time.monotonic())
+        if stage == "asked":
+            self._preparing = speech
+        elif stage == "first_sound" and speech is self._preparing:
+            asyncio.get_running_loop().call_soon(self._ear.answer_is_ready)
 
     def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
         self._final_at = time.monotonic()

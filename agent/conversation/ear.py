@@ -207,6 +207,11 @@ class Ear(stt.STT[Any]):
         """Change, in mid-conversation, what it takes to interrupt."""
         self._judge(self._barge_in.switch(mode))
 
+    def answer_is_ready(self) -> None:
+        """What was prepared while the silence is waited out could be heard now."""
+        if self._preflighted:
+            self._apply(self._turns.prepared())
+
     def settled(self) -> None:
         """Nothing is held any more."""
         self._barge_in.settled()

@@ -34,6 +34,8 @@ class TurnSettings:
     """Silence at which the candidate is transcribed."""
     certain: int = MICROPHONE_RATE * 448 // 1000
     """Silence that ends a sentence of which text and intonation say that it is complete."""
+    ready: int = MICROPHONE_RATE * 192 // 1000
+    """Silence that ends such a sentence when its answer is ready to be heard; until then, waiting on costs nothing."""
     silence: int = MICROPHONE_RATE * 500 // 1000
     """Silence that ends a sentence which reads as complete."""
     patience: int = MICROPHONE_RATE * 1000 // 1000
@@ -129,6 +131,7 @@ class TurnTaking:
         self._text: str | None = None
         self._complete: float | None = None
         self._final = False
+        self._prepared = False
 
     @property
     def rising(self) -> int:
@@ -157,7 +160,7 @@ class TurnTaking:
             if self.phase is Phase.PAUSED:
                 self._notice(Sign.VOICE)
                 self._text = self._complete = None
-                self._final = False
+                self._final = self._prepared = False
                 return [Resumed(self._candidate)]
             if self.now - self._started > s.longest * 3 // 2:
                 return self._dip()
@@ -182,6 +185,13 @@ class TurnTaking:
         if self.phase is not Phase.PAUSED or candidate != self._candidate:
             return []
         self._complete = completeness
+        return self._judge()
+
+    def prepared(self) -> list[Decision]:
+        """The answer to the present candidate is ready to be heard."""
+        if self.phase is not Phase.PAUSED:
+            return []
+        self._prepared = True
         return self._judge()
 
     def finish(self) -> list[Decision]:
@@ -218,13 +228,14 @@ class TurnTaking:
         if self._complete is None:
             return s.silence
         if ended and self._complete >= CERTAIN:
-            return min(s.certain, s.silence)
+            return min(s.ready if self._prepared else s.certain, s.silence)
         return s.silence if ended or self._complete >= UNLIKELY else (s.silence + s.patience) // 2
 
     def _dip(self) -> list[Decision]:
         self._notice(Sign.DIP)
         self._candidate += 1
         self._text = self._complete = None
+        self._prepared = False
         return [Dipped(self._candidate, self._started, self.now - self._silence)]
 
     def _judge(self) -> list[Decision]:
@@ -240,5 +251,5 @@ class TurnTaking:
     def _end(self, sign: Sign) -> None:
         self._notice(sign)
         self._run = self._silence = self.voiced = 0
-        self._final = False
+        self._final = self._prepared = False
         self._text = self._complete = None

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from agent.config import Config, Persona
+from agent.conversation import stillness
 from agent.conversation.conversation import Conversation
 from agent.conversation.host import ConversationHost
+from agent.conversation.parts import Parts
 from agent.media.block import BLOCK_SAMPLES
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import (
@@ -96,6 +101,27 @@ async def test_closing_the_microphone_ends_the_turn(host: ConversationHost) -> N
     silence(conversation, 2)
     await client.until_count(GenerationEnd, 1)
     assert len(client.messages(AsrFinal)) == 1
+
+
+class CertainTurns(InstantEngines):
+    """A turn model that takes every pause for the end."""
+
+    async def completeness(self, pcm: npt.NDArray[np.float32]) -> float:
+        return 1.0
+
+    def build(self, persona: Persona) -> Parts:
+        return replace(super().build(persona), turn_model=self)
+
+
+async def test_an_answer_that_is_ready_waits_no_longer_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stillness, "PATIENCE_SECONDS", 60.0)  # no silence but what is said to be one
+    host = ConversationHost(Config.model_validate({"turn": {"anticipate": "always"}}), CertainTurns())
+    conversation, client = await begin(host)
+    speak(conversation)
+    silence(conversation, 0.26)
+    await client.until_count(AsrFinal, 1)
+    await client.until_count(GenerationEnd, 1)
+    await host.aclose()
 
 
 async def test_page_context_reaches_the_model_as_data_and_expires(engines: InstantEngines, host: ConversationHost) -> None:

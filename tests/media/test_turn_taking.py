@@ -156,7 +156,7 @@ def test_every_utterance_begins_once_and_ends_once(events: list[tuple[str, objec
 
 
 def test_a_sentence_that_sounds_finished_waits_least() -> None:
-    def silence_until_commit(completeness: float | None, text: str) -> float:
+    def silence_until_commit(completeness: float | None, text: str, *, prepared: bool = False) -> float:
         machine = TurnTaking()
         run(machine, 0.9, 1)
         (dip,) = run(machine, 0.01, 0.1)
@@ -164,6 +164,8 @@ def test_a_sentence_that_sounds_finished_waits_least() -> None:
         if completeness is not None:
             machine.hint(dip.candidate, completeness)
         machine.transcript(dip.candidate, text)
+        if prepared:
+            machine.prepared()
         windows = 3
         while not machine.window(0.01, WINDOW):
             windows += 1
@@ -175,6 +177,9 @@ def test_a_sentence_that_sounds_finished_waits_least() -> None:
     unended = silence_until_commit(0.1, "What time is it")
     unfinished = silence_until_commit(0.95, "My number is")
     assert finished < unsure == unknown < unended < unfinished
+    assert silence_until_commit(0.95, "What time is it?", prepared=True) < finished, "nothing is gained by waiting on"
+    assert silence_until_commit(0.5, "What time is it?", prepared=True) == unsure
+    assert silence_until_commit(0.95, "When I was a child.", prepared=True) == unfinished
     # a comma at the end is a pause, unless the intonation says otherwise
     assert silence_until_commit(0.5, "Who wrote Romeo and Juliet,") == silence_until_commit(None, "昨天我去了，") == unfinished
     assert silence_until_commit(0.95, "Who wrote Romeo and Juliet,") == unsure
