@@ -1,6 +1,7 @@
-"""Bare participants in LiveKit rooms: `python -m bench.bare echo|read|publish|idle ROOM…`. All publish a track and are subscribed to the user's.
+"""Bare participants in LiveKit rooms: `python -m bench.bare echo|read|publish|speak|idle ROOM…`. All publish a track and are subscribed to the user's.
 
-`echo` says back what it hears, `read` takes the sound out of the library and drops it, `publish` leaves it there, `idle` gives its own track no sound either.
+`echo` says back what it hears, `read` takes the sound out of the library and drops it, `publish` leaves it there, `speak` does both with a track that sounds,
+`idle` gives its own track no sound either.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from livekit import rtc
 
 from agent.aio import Tasks
 from agent.protocol.messages import RATE
+from bench.instant import tone
 from bench.livekit_rooms import token
 from bench.stock import FIRST_ROOM_SECONDS
 
@@ -32,11 +34,12 @@ async def join(mode: str, name: str, tasks: Tasks) -> rtc.Room:
                 await source.capture_frame(event.frame)
 
     def subscribed(track: rtc.Track, publication: Any, participant: Any) -> None:
-        if mode in ("echo", "read"):
+        if mode in ("echo", "read", "speak"):
             tasks.start(listen(track), f"ear {name}")
 
-    async def be_silent() -> None:
-        frame = rtc.AudioFrame(bytes(FRAME * 2), RATE, 1, FRAME)
+    async def sound() -> None:
+        data = tone(500, 0.02, RATE).tobytes() if mode == "speak" else bytes(FRAME * 2)
+        frame = rtc.AudioFrame(data, RATE, 1, FRAME)
         while True:
             await source.capture_frame(frame)  # waits while 100 ms are in the queue
 
@@ -46,8 +49,8 @@ async def join(mode: str, name: str, tasks: Tasks) -> rtc.Room:
     await room.local_participant.publish_track(
         rtc.LocalAudioTrack.create_audio_track("voice", source), rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
     )
-    if mode in ("read", "publish"):
-        tasks.start(be_silent(), f"silence {name}")
+    if mode in ("read", "publish", "speak"):
+        tasks.start(sound(), f"sound {name}")
     return room
 
 

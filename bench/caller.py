@@ -36,6 +36,8 @@ class Exchange:
     understood: str = ""
     answer: str = ""
     problem: str = ""
+    cut_in: bool = False
+    """Something was said before the question had ended."""
     finals: list[float] = field(default_factory=list)
     """When each final transcript came."""
 
@@ -162,6 +164,8 @@ class Caller:
         first = at + heard[0] / RATE
         if exchange is not None and exchange.first_sound is None and first > exchange.since:
             exchange.first_sound = first
+        elif exchange is not None and first < exchange.since < float("inf"):
+            exchange.cut_in = True
         self._last_sound = at + heard[1] / RATE
         self._changed.set()
 

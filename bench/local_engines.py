@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 
-from agent.config import Config, ConfigError
+from agent.config import Config, ConfigError, Persona
+from agent.conversation.parts import Parts
 from agent.engines import ConfiguredEngines
 from agent.models.errors import ModelError
+from agent.models.progress import Observer
 from agent.models.terminal import TerminalProgress
+from bench.instant import InstantLLM, InstantTTS
 from bench.options import Unmeasured
 
 
@@ -25,3 +29,28 @@ async def local_engines() -> AsyncIterator[ConfiguredEngines]:
         yield engines
     finally:
         await engines.aclose()
+
+
+class DeafenedEngines:
+    """The local ears, with an instant model and voice behind them. Implements `worker.WorkerEngines`; who made `engines` closes them."""
+
+    ready = True
+    capacity = 1
+    progress = None
+    answers = "an instant model"
+
+    def __init__(self, engines: ConfiguredEngines, model: InstantLLM | None = None) -> None:
+        self._engines = engines
+        self._model = model or InstantLLM(lambda prompt: "All right, number one.")
+
+    async def prepare(self, observer: Observer = lambda reading: None) -> None:
+        await self._engines.prepare(observer)
+
+    def missing(self) -> list[str]:
+        return []
+
+    def build(self, persona: Persona) -> Parts:
+        return dataclasses.replace(self._engines.build(persona), llm=self._model, tts=InstantTTS())
+
+    async def aclose(self) -> None:
+        pass

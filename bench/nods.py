@@ -17,9 +17,8 @@ from agent.protocol.messages import ClientHello, GenerationStart, Hold, Language
 from agent.talk.local import LocalDoor
 from bench.instant import InstantLLM
 from bench.interrupting import Interrupter
-from bench.local_engines import local_engines
+from bench.local_engines import DeafenedEngines, local_engines
 from bench.options import Options
-from bench.pauses import DeafenedEngines
 from bench.questions import VOICE, spoken
 from bench.report import Result, Row, median
 

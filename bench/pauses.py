@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
 import numpy as np
@@ -10,15 +9,12 @@ from livekit.agents import tts
 
 from agent.config import Config, Persona
 from agent.conversation.host import ConversationHost
-from agent.conversation.parts import Parts
-from agent.engines import ConfiguredEngines
 from agent.media.block import Pcm
 from agent.media.turn_taking import MICROPHONE_RATE
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange, audible
-from bench.instant import InstantLLM, InstantTTS
-from bench.local_engines import local_engines
+from bench.local_engines import DeafenedEngines, local_engines
 from bench.options import Options
 from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row
@@ -80,26 +76,6 @@ HESITATIONS: Final[dict[Language, tuple[tuple[str, str], ...]]] = {
         ("我的意思是，嗯，", "我们可以明天开始。"),
     ),
 }
-
-
-class DeafenedEngines:
-    """The local ears, with an instant model and voice behind them. Implements `parts.Engines`."""
-
-    ready = True
-    capacity = 1
-
-    def __init__(self, engines: ConfiguredEngines, model: InstantLLM | None = None) -> None:
-        self._engines = engines
-        self._model = model or InstantLLM(lambda prompt: "All right, number one.")
-
-    def missing(self) -> list[str]:
-        return []
-
-    def build(self, persona: Persona) -> Parts:
-        return dataclasses.replace(self._engines.build(persona), llm=self._model, tts=InstantTTS())
-
-    async def aclose(self) -> None:
-        pass
 
 
 async def with_pause(halves: tuple[str, str], seconds: float, voice: tts.TTS[Any]) -> Pcm:

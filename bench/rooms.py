@@ -23,6 +23,7 @@ from bench.options import Options, Unmeasured
 from bench.processes import Cost, program
 from bench.report import Result, Row, ratio
 from bench.server import SETTINGS
+from bench.stock import FIRST_ROOM_SECONDS
 from infra.livekit_server import LiveKitServer
 
 ROOMS: Final = 8
@@ -145,7 +146,7 @@ async def main(mode: str, names: list[str]) -> None:
     tasks = Tasks("users")
     rooms = [await join(names[0], tasks, dispatch=mode == "dispatch")]
     print("met one", flush=True)
-    await asyncio.sleep(SETTLE_SECONDS * 1.5)
+    await asyncio.sleep(FIRST_ROOM_SECONDS)
     rooms += [await join(name, tasks, dispatch=mode == "dispatch") for name in names[1:]]
     print("met all", flush=True)
     await asyncio.Event().wait()

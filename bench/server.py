@@ -1,6 +1,8 @@
-"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears]`. Prints `ready`, and for the gateway its address.
+"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears]`. Prints `ready`, and for the gateway its
+address.
 
-`real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted.
+`real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted. `local-ears`: the local recogniser and turn model
+listen, too.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from agent.gateway import run_gateway
 from agent.models.progress import Observer
 from agent.models.store import ModelStore
 from agent.providers.vad.silero import SileroModel
-from agent.worker import run_worker
+from agent.worker import WorkerEngines, run_worker
 from bench.instant import InstantEngines
+from bench.local_engines import DeafenedEngines
 
 SETTINGS = {"VISAVIS__HTTP__PORT": "0", "VISAVIS__WORKER__PORT": "0", "VISAVIS__LIMITS__SESSIONS": "16"}
 """Environment for it: any free ports."""
@@ -44,9 +47,16 @@ def silero() -> Callable[[], VoiceActivity]:
     return lambda: SileroDetector(model)
 
 
-async def serve(role: str, real_ears: bool) -> None:
+def ears(kind: str) -> WorkerEngines:
+    """What listens, and what answers at once."""
+    if kind == "local-ears":
+        return DeafenedEngines(ConfiguredEngines(load(), "lite"))
+    return PreparedEngines(ears=silero(), words=LONG_WORDS) if kind == "real-ears" else PreparedEngines()
+
+
+async def serve(role: str, kind: str) -> None:
     """Until a signal comes."""
-    engines = PreparedEngines(ears=silero(), words=LONG_WORDS) if real_ears else PreparedEngines()
+    engines = ears(kind)
     if role == "worker":
         await run_worker(load(), engines, on_ready=lambda: print("ready", flush=True))
     else:
@@ -55,4 +65,4 @@ async def serve(role: str, real_ears: bool) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    asyncio.run(serve(sys.argv[1], "real-ears" in sys.argv))
+    asyncio.run(serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))

@@ -16,10 +16,12 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, vad
 
 from agent.config import Persona, Turn, load
+from agent.engines import ConfiguredEngines
 from agent.media.turn_taking import MICROPHONE_RATE
 from agent.providers.vad.detector import Edge, SpeechDetector, Thresholds
 from bench.instant import InstantEngines, LoudnessDetector
 from bench.livekit_rooms import token
+from bench.local_engines import DeafenedEngines
 from bench.server import LONG_WORDS
 
 WINDOW: Final = 512
@@ -122,7 +124,35 @@ async def interruptible(name: str, mode: str) -> AgentSession[None]:
     return session
 
 
+async def answering(name: str, mode: str, engines: ConfiguredEngines) -> AgentSession[None]:
+    """An agent with the local recogniser that answers at once; modes as in `interruptible`, but `stock fast` also ends a turn after as little silence as it
+    can."""
+    parts = DeafenedEngines(engines).build(Persona(language="en"))
+    fast: Any = {"turn_handling": {"turn_detection": "vad", "endpointing": {"mode": "fixed", "min_delay": 0.0, "max_delay": 0.0}}}
+    session: AgentSession[None] = AgentSession(stt=parts.stt, llm=parts.llm, tts=parts.tts, **(fast if mode == "stock fast" else {}))
+    room = rtc.Room()
+    credentials = os.environ["LIVEKIT_API_KEY"], os.environ["LIVEKIT_API_SECRET"]
+    await room.connect(os.environ["LIVEKIT_URL"], token(*credentials, name, "agent", agent=True))
+    await session.start(Agent(instructions="You answer."), room=room, record=False)
+    return session
+
+
 async def main(rooms: list[str]) -> None:
+    if rooms[0] == "--speaking":
+        sessions = [await interruptible(rooms[1], "stock")]
+        print("ready one", flush=True)
+        await asyncio.sleep(FIRST_ROOM_SECONDS)
+        sessions += [await interruptible(name, "stock") for name in rooms[2:]]
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+    if rooms[0] == "--turn-end":
+        engines = ConfiguredEngines(load(), "lite")
+        await engines.prepare()
+        sessions = [await answering(rooms[2], rooms[1], engines)]
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
     if rooms[0] == "--barge-in":
         sessions = [await interruptible(name, rooms[1]) for name in rooms[2:]]
         print("ready", flush=True)
@@ -137,8 +167,8 @@ async def main(rooms: list[str]) -> None:
     await asyncio.Event().wait()
 
 
-FIRST_ROOM_SECONDS: Final = 6.0
-"""How long the first room is alone, so that its memory can be read."""
+FIRST_ROOM_SECONDS: Final = float(os.environ.get("BENCH_FIRST_ROOM_SECONDS", "6"))
+"""How long the first room is alone, so that what it costs can be read."""
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Output(io.AudioOutput):
         self._on_engine_cut = on_engine_cut
         self._segment: Segment | None = None
         self._speech: SpeechHandle | None = None
+        self._rate = RATE
         self._resampler: Any = None
         self._written: dict[Segment, Script] = {}
         self._room = asyncio.Event()
@@ -76,9 +77,11 @@ class Output(io.AudioOutput):
             self._finish()
         await super().capture_frame(frame)
         if self._segment is None:
-            self._open(gen, speech, frame.sample_rate)
+            self._open(gen, speech)
         segment = self._segment
         assert segment is not None
+        if frame.sample_rate != self._rate:
+            self._resample(segment, frame.sample_rate)
         pcm: Pcm = np.frombuffer(frame.data, np.int16)
         if frame.num_channels > 1:
             pcm = pcm.reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16)
@@ -88,13 +91,24 @@ class Output(io.AudioOutput):
             self._room.clear()
             await self._room.wait()
 
-    def _open(self, gen: int, speech: SpeechHandle | None, rate: int) -> None:
+    def _open(self, gen: int, speech: SpeechHandle | None) -> None:
         script = self._scripts.take(speech)
         self._segment = self._timeline.open(gen, script.wait)
         self._speech = speech
-        self._resampler = None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, dtype="int16", quality="MQ")
+        self._rate, self._resampler = RATE, None
         self._written[self._segment] = script
         script.attach(self._timeline, self._segment)
+
+    def _resample(self, segment: Segment, rate: int) -> None:
+        """The sound goes on at another rate."""
+        self._drain(segment)
+        self._rate = rate
+        self._resampler = None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, dtype="int16", quality="MQ")
+
+    def _drain(self, segment: Segment) -> None:
+        """What the resampler still holds belongs to the end of what it was given."""
+        if self._resampler is not None:
+            self._timeline.append(segment, self._resampler.resample_chunk(np.zeros(0, np.int16), last=True))
 
     def flush(self) -> None:
         """The segment is complete; it ends when it has been heard. A late flush of a speech that was cut does not touch its successor."""
@@ -107,8 +121,7 @@ class Output(io.AudioOutput):
         segment, self._segment, self._speech = self._segment, None, None
         if segment is None or segment.dropped:
             return
-        if self._resampler is not None:
-            self._timeline.append(segment, self._resampler.resample_chunk(np.zeros(0, np.int16), last=True))
+        self._drain(segment)
         self._timeline.close(segment)
         self._on_content()
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection,
 from typing import Any, Final, Protocol, cast
 
 from livekit import rtc
-from livekit.agents import Agent, llm, tts
+from livekit.agents import Agent, llm
 from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import ModelSettings
 
@@ -19,6 +19,7 @@ from agent.conversation.anticipation import ReadsAhead
 from agent.conversation.output import current_speech
 from agent.conversation.script import Scripts
 from agent.conversation.stages import AnswerStage
+from agent.conversation.synthesis import synthesize
 from agent.dialogue.going_on import continues
 from agent.dialogue.language import script_language
 from agent.dialogue.persona import CUT, chat_prefix
@@ -178,6 +179,7 @@ class Speaker(Agent):
         script = self._scripts.new(speech, round(self._tempo.wait * RATE))
         voice = self._get_activity_or_raise().tts
         assert voice is not None
+        options = self.session.conn_options.tts_conn_options
         samples = 0.0
 
         def ahead() -> float:
@@ -192,7 +194,7 @@ class Speaker(Agent):
                 if not spoken.strip():
                     continue
                 self._topic.reached(speech, "first_chunk")
-                async for frame in self._synthesize(voice, spoken):
+                async for frame in synthesize(voice, spoken, options):
                     self._topic.reached(speech, "first_sound")
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame
@@ -216,9 +218,3 @@ class Speaker(Agent):
                 yield piece
         for piece in pieces.flush():
             yield piece
-
-    async def _synthesize(self, voice: tts.TTS[Any], spoken: str) -> AsyncGenerator[rtc.AudioFrame, None]:
-        options = self.session.conn_options.tts_conn_options
-        async with voice.synthesize(spoken, conn_options=options) as stream:
-            async for event in stream:
-                yield event.frame

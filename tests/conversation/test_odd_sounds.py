@@ -18,7 +18,7 @@ from agent.media.turn_taking import MICROPHONE_RATE
 from agent.models.errors import ModelError
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import AsrFinal, AsrPartial, AssistantText, ErrorMessage, LanguageChoice, TextInput
-from bench.pauses import DeafenedEngines
+from bench.local_engines import DeafenedEngines
 from tests.conversation.client import Client, begin
 from tests.fixtures.sounds import music, noise, whispered
 from tests.fixtures.speech import SAMPLE_RATE, Speaker
