@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any, Final
+from unittest import mock
 
 import numpy as np
 from livekit import rtc
@@ -17,6 +18,7 @@ from livekit.agents.voice import io
 from agent.config import Config, Persona
 from agent.conversation.conversation import Conversation
 from agent.conversation.host import ConversationHost
+from agent.conversation.ports import DoorKind
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ClientInterrupt, ErrorMessage, TextInput
@@ -31,7 +33,7 @@ LIMIT_SECONDS: Final = 10.0
 class _Client:
     """Implements `ports.Transport`; listens to nothing."""
 
-    kind: Final = "local"
+    kind: DoorKind = "local"
     ahead_seconds = 0.0
 
     def send(self, envelope: Envelope[Any]) -> None:
@@ -81,14 +83,12 @@ async def _ours(conversation: Conversation) -> float:
             frame.set_result(time.perf_counter())
         await plain(captured)
 
-    output.capture_frame = noted  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(output, "capture_frame", noted):
         asked = time.perf_counter()
         conversation.receive(Envelope(TextInput(text="What is the question?")))
-        return await asyncio.wait_for(frame, LIMIT_SECONDS) - asked
-    finally:
-        output.capture_frame = plain  # type: ignore[method-assign]
-        conversation.receive(Envelope(ClientInterrupt()))
+        took = await asyncio.wait_for(frame, LIMIT_SECONDS) - asked
+    conversation.receive(Envelope(ClientInterrupt()))
+    return took
 
 
 async def _bare(session: AgentSession[None], sink: _Sink) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from livekit.agents import llm, stt, tts
+from livekit.agents.llm import Tool
 
 from agent.config import Persona
 from agent.conversation.ear import TurnModel, VoiceActivity
@@ -21,7 +22,7 @@ class Parts:
     llm: llm.LLM[Any]
     tts: tts.TTS[Any]
     turn_model: TurnModel | None = None
-    tools: Sequence[llm.Tool] = ()
+    tools: Sequence[Tool] = ()
     """Functions that the model may call."""
 
     async def aclose(self) -> None:

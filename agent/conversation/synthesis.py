@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -27,7 +26,8 @@ async def synthesize(voice: tts.TTS[Any], text: str, options: APIConnectOptions)
     patience = (options.max_retry + 1) * (options.timeout + options.retry_interval)
     longest = SECONDS_MORE + SECONDS_A_LETTER * width(text)
     seconds = 0.0
-    async with voice.synthesize(text, conn_options=options) as stream, contextlib.aclosing(aiter(stream)) as events:
+    async with voice.synthesize(text, conn_options=options) as stream:
+        events = aiter(stream)
         while True:
             try:
                 event = await asyncio.wait_for(anext(events), patience)

@@ -43,4 +43,4 @@ def test_two_rooms_in_one_worker_do_not_hear_each_other(rooms: str, visitor: Vis
 def test_an_interruption_in_a_room_is_silence_and_a_nod_is_not_one(rooms: str, visitor: Visitor, speaker: Speaker) -> None:
     page = talkative(visitor, f"{rooms}/?door=livekit&lang=en")
     interrupt_by_voice(page, speaker.say("Stop, please wait a moment."))
-    nod(page, speaker.say("Yeah."))
+    nod(page, speaker.say("Uh-huh."))

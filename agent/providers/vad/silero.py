@@ -50,8 +50,8 @@ class SileroNetwork:
         self._rate = np.array(SAMPLE_RATE, np.int64)
         self._session = model.session
         self._bindings = tuple(self._bind(self._input, old, new) for old, new in (self._states, self._states[::-1]))
-        unused = np.zeros_like(self._states[0])
-        self._glimpses = tuple(self._bind(self._between, old, unused) for old in self._states)
+        self._unused = np.zeros_like(self._states[0])  # bound by its address: it has to live as long as the bindings
+        self._glimpses = tuple(self._bind(self._between, old, self._unused) for old in self._states)
         self._turn = 0
         self.window: Final = self._input[0, _CONTEXT:]
         """Write the next 512 samples (float32, −1 … 1) here, then call `probability`."""
