@@ -49,8 +49,8 @@ class BargeInSettings:
     """Speech that interrupts without a word having been understood."""
     nodding: int = MICROPHONE_RATE * 1600 // 1000
     """Speech that interrupts although it began with a nod."""
-    doubt: int = MICROPHONE_RATE * 96 // 1000
-    """A hold for what was only a glimpse of a voice lasts so long before silence ends it."""
+    doubt: int = MICROPHONE_RATE * 256 // 1000
+    """A hold for what was only a glimpse of a voice lasts so long before silence ends it: a consonant, and the pause in the middle of "st"."""
     longest: int = MICROPHONE_RATE * 2
     """A hold is not longer."""
     attempts: int = 3
