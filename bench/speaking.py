@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Final
 
+from bench.instant import WORD_SECONDS
 from bench.livekit_rooms import livekit_server
 from bench.options import Options, Unmeasured
 from bench.processes import Cost, Program, program
@@ -24,7 +25,6 @@ ROOMS: Final = 4
 CPU_GOAL: Final = 7.0
 MEMORY_GOAL_MB: Final = 4.0
 SETTLE_SECONDS: Final = 4.0
-SPEECH_WORDS: Final = 600
 NAMES: Final = {
     "worker": "our worker",
     "speak": "bare, a tone out, sound taken out and dropped",
@@ -68,7 +68,8 @@ async def load_of(server: LiveKitServer, contender: str, seconds: float) -> Load
         "stock": ("bench.stock", "--speaking", *rooms),
     }.get(contender, ("bench.bare", contender, *rooms))
     alone = 2 * SETTLE_SECONDS + seconds
-    persona = json.dumps({"default": {"name": "Vera", "greeting": "Welcome" + SPEECH_WORDS * " and on" + "."}})
+    words = round((alone + 3 * SETTLE_SECONDS + seconds) / WORD_SECONDS)
+    persona = json.dumps({"default": {"name": "Vera", "greeting": "Welcome" + words // 2 * " and on" + "."}})
     with tempfile.TemporaryDirectory(prefix="visavis-bench-") as home:
         env = {**SETTINGS, **server.environment, "VISAVIS_HOME": home, "VISAVIS__PERSONAS": persona, "BENCH_FIRST_ROOM_SECONDS": str(alone)}
         async with contextlib.AsyncExitStack() as stack:
@@ -105,6 +106,7 @@ async def measure(options: Options) -> Result:
     loads: dict[str, Load] = {}
     notes = [
         f"From one room to {ROOMS}, each agent speaking all the time; processor time over {options.seconds} s each. Without echo canceller, recogniser and turn model.",
+        "The instant voice is done at once, so each room holds up to half a minute of sound that waits to be heard.",
         "The users' microphones send digital silence, which our ears pass over without asking the detector.",
     ]
     async with livekit_server() as server:

@@ -21,7 +21,7 @@ from agent.media.block import Pcm
 from agent.media.timeline import Ended, Fired, Segment, Started, Timeline
 from agent.protocol.messages import RATE
 
-BACKLOG_SAMPLES: Final = 60 * RATE
+BACKLOG_SAMPLES: Final = 30 * RATE
 """Sound that may wait to be heard; a faster voice has to wait."""
 
 
