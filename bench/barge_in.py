@@ -103,6 +103,7 @@ def rows(bare: list[float], found: dict[str, tuple[list[Silence], list[Silence]]
         ordinary, early = found[name]
         times = [silence.seconds * 1000 for silence in ordinary if silence.seconds is not None]
         soon = [silence.seconds * 1000 for silence in early if silence.seconds is not None]
+        told = [silence.told_seconds * 1000 for silence in ordinary if silence.told_seconds is not None]
         goal = GOALS if name == "worker" else {}
         ghosts = sum(silence.ghost_seconds for silence in (*ordinary, *early))
         table += [
@@ -115,6 +116,7 @@ def rows(bare: list[float], found: dict[str, tuple[list[Silence], list[Silence]]
             ),
             Row(f"{title}: p95", p95(times), "ms", goal.get("p95")),
             Row(f"{title}: median less loopback", less(median(times), loop), "ms"),
+            *([Row(f"{title}: of which until the caller is told, median", median(told), "ms")] if told else []),
             Row(f"{title}: soon after joining, worst", max(soon, default=None), "ms", goal.get("worst"), f"{len(soon)} of {EARLY}"),
             Row(f"{title}: interrupted answers that came back", ghosts, "s", goal.get("ghosts")),
         ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from agent.media.block import Pcm
 from agent.media.turn_taking import MICROPHONE_RATE
-from agent.protocol.messages import RATE
+from agent.protocol.envelope import Envelope
+from agent.protocol.messages import RATE, Hold
 from bench.caller import AUDIBLE, Caller, audible
 
 GRAIN = RATE // 200
@@ -25,6 +27,8 @@ class Silence:
 
     seconds: float | None
     ghost_seconds: float = 0.0
+    told_seconds: float | None = None
+    """Until the caller was told that the voice is held."""
 
 
 class Interrupter(Caller):
@@ -32,8 +36,14 @@ class Interrupter(Caller):
 
     def __init__(self) -> None:
         super().__init__()
+        self._held_at: float | None = None
         self._grains: list[tuple[float, float]] = []
         """Times of audible grains, and their pitch (Hz)."""
+
+    def message(self, envelope: Envelope[Any]) -> None:
+        super().message(envelope)
+        if isinstance(envelope.message, Hold) and self._held_at is None:
+            self._held_at = asyncio.get_running_loop().time()
 
     def sound(self, pcm: Pcm, at: float) -> None:
         super().sound(pcm, at)
@@ -67,6 +77,7 @@ class Interrupter(Caller):
 
     async def interrupt(self, speech: Pcm, watch_seconds: float) -> Silence:
         """Say `speech` over the answer that is being heard, and listen for a while."""
+        self._held_at = None
         began, _ = await self.say(speech)
         before = [pitch for t, pitch in self._grains if began - 0.5 < t <= began]
         await asyncio.sleep(began + watch_seconds - asyncio.get_running_loop().time())
@@ -81,7 +92,7 @@ class Interrupter(Caller):
                 return Silence(None)
         old = float(np.median(before)) if before else 0.0
         ghosts = sum(1 for t, pitch in self._grains if t > last + QUIET_SECONDS and abs(pitch - old) < 40)
-        return Silence(last - began, ghosts * GRAIN / RATE)
+        return Silence(last - began, ghosts * GRAIN / RATE, None if self._held_at is None else self._held_at - began)
 
     async def quiet(self, seconds: float, limit_seconds: float = 30.0) -> None:
         """Wait until nothing was heard for so long. Raises `TimeoutError`."""
