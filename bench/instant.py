@@ -19,7 +19,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConn
 from livekit.agents.utils import AudioBuffer
 
 from agent.config import Persona
-from agent.conversation.ear import WINDOW, VoiceActivity
+from agent.conversation.ear_ports import WINDOW, VoiceActivity
 from agent.conversation.parts import Parts
 from agent.media.block import Pcm
 

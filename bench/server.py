@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from agent.config import load
-from agent.conversation.ear import VoiceActivity
+from agent.conversation.ear_ports import VoiceActivity
 from agent.engines import ConfiguredEngines, SileroDetector
 from agent.gateway import run_gateway
 from agent.models.progress import Observer

@@ -10,11 +10,10 @@ from collections.abc import Callable, Hashable
 from typing import Any, Final, cast
 
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, AgentSession, APIConnectOptions
+from livekit.agents import AgentSession
 from livekit.agents.voice import io
-from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
-from livekit.agents.voice.room_io import RoomOptions, TextInputEvent, TextInputOptions, TextOutputOptions
+from livekit.agents.voice.room_io import TextInputEvent
 
 from agent.aio import Tasks
 from agent.config import Config, Persona
@@ -22,6 +21,7 @@ from agent.conversation import echo
 from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
+from agent.conversation.engine import agent_session, room_options
 from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
 from agent.conversation.output import Output
@@ -157,27 +157,7 @@ class Conversation:
         )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
         self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools)
-        self._session: AgentSession[None] = AgentSession(
-            stt=self._ear,
-            vad=None,
-            llm=parts.llm,
-            tts=parts.tts,
-            tts_text_transforms=None,
-            aec_warmup_duration=None,
-            user_away_timeout=None,
-            session_close_transcript_timeout=0.0,
-            turn_handling={
-                "turn_detection": "stt",
-                "endpointing": {"mode": "fixed", "min_delay": 0.0, "max_delay": 0.0},
-                "interruption": {"enabled": True, "mode": "vad", "resume_false_interruption": False, "false_interruption_timeout": None},
-                "preemptive_generation": {"enabled": anticipates, "preemptive_tts": True, "max_speech_duration": 120.0, "max_retries": 20},
-            },
-            conn_options=SessionConnectOptions(
-                llm_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=config.limits.llm_seconds),
-                tts_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=config.limits.tts_seconds),
-                max_unrecoverable_errors=1_000_000,
-            ),
-        )
+        self._session = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
 
     # ------------------------------------------------------------------------------------------------------- beginning and end
 
@@ -199,15 +179,7 @@ class Conversation:
                 room=room,
                 session_host=False,
                 record=False,
-                room_options=RoomOptions(
-                    audio_input=False,
-                    audio_output=False,
-                    video_input=False,
-                    text_output=TextOutputOptions(sync_transcription=False),
-                    text_input=TextInputOptions(text_input_cb=self._room_text),
-                    close_on_disconnect=False,
-                    participant_identity=identity or NOT_GIVEN,
-                ),
+                room_options=room_options(identity, self._room_text),
             )
             self._captions.attach(session.output.transcription)
             session.output.transcription = Mouthpiece(session.output.transcription)
@@ -375,7 +347,8 @@ class Conversation:
             self._stages.answer(speech, stage, time.monotonic())
         if stage == "asked":
             self._preparing = speech
-        elif stage == "first_sound" and speech is self._preparing:
+        elif stage == "first_sound" and speech is self._preparing and speech is not None:
+            self._preparing = None
             asyncio.get_running_loop().call_soon(self._ear.answer_is_ready)
 
     def heard_final(self, line: int, transcript: Transcript, end: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from livekit.agents.utils import AudioBuffer
 
 from agent.aio import Tasks
 from agent.conversation.backchannel import meaning_of
+from agent.conversation.ear_ports import RECENT, WINDOW, EarHost, TurnModel, VoiceActivity
 from agent.conversation.recognizers import Recognizer, Transcript
 from agent.dialogue.completeness import sounds_complete
 from agent.dialogue.going_on import joined
@@ -40,8 +41,6 @@ from agent.protocol.messages import InterruptMode, LanguageChoice
 
 logger = logging.getLogger("visavis.ear")
 
-WINDOW: Final = 512
-"""Samples of a VAD window (32 ms)."""
 PREROLL: Final = MICROPHONE_RATE * 300 // 1000
 """Sound before the first voiced window that belongs to the utterance."""
 GOING_ON: Final = MICROPHONE_RATE * 2
@@ -52,8 +51,6 @@ GLIMPSE: Final = MICROPHONE_RATE * 10 // 1000
 """While the digital human speaks, the end of a window is not waited for: so often it is looked whether a voice begins."""
 GLIMPSED: Final = 0.25
 """From this probability on it may be one; when it was none, a quarter of a second of silence is all that it cost."""
-RECENT: Final = 576
-"""Samples that a detector looks at between two windows."""
 DIGITAL_SILENCE: Final = 4
 """A window whose samples are all smaller than this (of 32768) is silence without asking the model: muted microphones cost nothing."""
 
@@ -62,62 +59,6 @@ QUIET: Final = 0.05
 """Of the voice's level; below is a pause."""
 LEVEL_DECAY: Final = 0.995
 """A window; the level is halved in 4.4 s."""
-
-
-class VoiceActivity(Protocol):
-    """A detector of speech, on the event loop, for one microphone."""
-
-    def probability(self, window: npt.NDArray[np.float32]) -> float:
-        """Probability (0..1) that a window of 512 samples at 16 kHz holds speech; windows come in order."""
-
-    def glimpse(self, recent: npt.NDArray[np.float32]) -> float:
-        """The same in the middle of a window: of the last 576 samples. Changes nothing."""
-
-    def reset(self) -> None:
-        """Forget what came before."""
-
-
-class TurnModel(Protocol):
-    """Tells from the sound whether the speaker has finished."""
-
-    async def completeness(self, pcm: npt.NDArray[np.float32]) -> float:
-        """1 finished … 0 not, from up to 8 s of sound at 16 kHz."""
-
-
-class EarHost(Protocol):
-    """Whom the ear tells."""
-
-    def busy(self) -> bool:
-        """The digital human thinks or speaks."""
-
-    def hold(self) -> None:
-        """There is a voice: fall silent; it may go on."""
-
-    def go_on(self) -> None:
-        """It was no interruption."""
-
-    def barge_in(self) -> bool:
-        """The user takes the turn: stop. Returns whether the answer had barely begun."""
-
-    def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
-        """`prepared`: its answer is being prepared already."""
-
-    def fell_silent(self, seconds: float) -> None:
-        """The user may have finished, so long ago."""
-
-    def heard_pause(self, transcript: Transcript) -> None:
-        """The words up to that pause."""
-
-    def anticipated(self, *, used: bool) -> None:
-        """An answer was prepared while the silence was waited out: it is used, or was made for nothing."""
-
-    def went_on(self, question: str) -> None:
-        """What is being said goes on with `question`, which was answered too early: it will be one."""
-
-    def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
-        """`end`: microphone sample at which the user fell silent."""
-
-    def recognition_failed(self, error: Exception) -> None: ...
 
 
 def _to_float(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ from livekit.agents import llm, stt, tts
 from livekit.agents.llm import Tool
 
 from agent.config import Persona
-from agent.conversation.ear import TurnModel, VoiceActivity
+from agent.conversation.ear_ports import TurnModel, VoiceActivity
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,7 @@ from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
 from agent.conversation.ports import Guest, Transport
-from agent.media.block import Block, Pcm
-from agent.media.pump import Pump
-from agent.media.timeline import Timeline
+from agent.media.block import Pcm
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch, room_options
@@ -258,29 +256,15 @@ class Attendance:
             await self._introduction(identity, wait_for_hello=True)
             hello, self._hello = self._hello, None
             language = (hello.language if hello is not None else None) or self._config.personas["default"].language
-            speaking = self._tasks.start(self._say_busy(voice, language), "saying that all places are taken")
+            speaking = self._tasks.start(self._apologise(voice, language), "saying that all places are taken")
             failed = await self._refused(Line(self._post, voice, identity, self._news.set), refusal(busy))
             await asyncio.wait([speaking], timeout=APOLOGY_SECONDS)
             raise failed
         finally:
             self._unlink()
 
-    async def _say_busy(self, voice: Voice, language: LanguageChoice) -> None:
-        timeline, ended = Timeline(), asyncio.Event()
-        segment = timeline.open(0)
-        timeline.append(segment, await self._host.say_busy(language))
-        timeline.close(segment)
-
-        async def play(block: Block) -> None:
-            if timeline.current is None or self._over is not None:
-                ended.set()
-            await voice.play(block)
-
-        pump = self._tasks.start(Pump(timeline, play, lambda fired, due: None).run(), "pump of an apology")
-        try:
-            await ended.wait()
-        finally:
-            pump.cancel()
+    async def _apologise(self, voice: Voice, language: LanguageChoice) -> None:
+        await voice.say(await self._host.say_busy(language), self._tasks, lambda: self._over is not None)
 
     async def _wait_for_news(self, seconds: float | None = None) -> None:
         self._news.clear()

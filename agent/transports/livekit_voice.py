@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from livekit import rtc
 
-from agent.media.block import SILENCE, Block
+from agent.aio import Tasks
+from agent.media.block import SILENCE, Block, Pcm
+from agent.media.pump import Pump
+from agent.media.timeline import Timeline
 from agent.protocol.messages import RATE
 from agent.transports.livekit_ffi import BlockWriter
 
@@ -48,6 +53,24 @@ class Voice:
         except RuntimeError as error:
             self.failed = True
             logger.error("the agent's voice cannot be sent: %s", error)
+
+    async def say(self, pcm: Pcm, tasks: Tasks, over: Callable[[], bool]) -> None:
+        """Say something outside of a conversation, at the pace of real time, to its end or until it is `over`."""
+        timeline, ended = Timeline(), asyncio.Event()
+        segment = timeline.open(0)
+        timeline.append(segment, pcm)
+        timeline.close(segment)
+
+        async def play(block: Block) -> None:
+            if timeline.current is None or over():
+                ended.set()
+            await self.play(block)
+
+        pump = tasks.start(Pump(timeline, play, lambda fired, due: None).run(), "pump of an announcement")
+        try:
+            await ended.wait()
+        finally:
+            pump.cancel()
 
     async def aclose(self) -> None:
         """Off the air for good."""

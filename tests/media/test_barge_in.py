@@ -94,7 +94,7 @@ def test_switching_ends_a_hold(mode: Literal["strict", "off"]) -> None:
 
 ACTIONS = st.one_of(
     st.tuples(st.just("voice"), st.integers(1, 40)),
-    st.tuples(st.just("passed"), st.integers(1, 40)),
+    st.tuples(st.just("passed"), st.integers(1, 80)),
     st.tuples(st.sampled_from(["silence", "glimpse"]), st.just(0)),
     st.tuples(st.sampled_from(["words", "said"]), st.integers(0, len(Meaning) - 1)),
     st.tuples(st.just("switch"), st.integers(0, 2)),
