@@ -313,6 +313,10 @@ class Conversation:
     def busy(self) -> bool:
         return self._state in ("thinking", "speaking") or self._timeline.current is not None
 
+    def sounding(self) -> bool:
+        segment = self._timeline.current
+        return segment is not None and segment.started_t is not None
+
     def hold(self) -> None:
         self._floor.hold()
 

@@ -178,7 +178,7 @@ class Ear(stt.STT[Any]):
 
     def _glimpse(self) -> None:
         """Look for the begin of a voice over the digital human's before the window ends."""
-        if self._turns.phase is not Phase.QUIET or self._barge_in.held or not self._host.busy():
+        if self._turns.phase is not Phase.QUIET or self._barge_in.held or not self._host.sounding():
             return
         before = RECENT * 2 - len(self._pending)
         recent = np.frombuffer(bytes(self._sound[-before:] + self._pending), np.int16)
@@ -265,7 +265,7 @@ class Ear(stt.STT[Any]):
             self._judge(barge_in.passed(turns.now))
         elif turns.rising:
             self._judge(barge_in.voice(turns.now, turns.rising))
-        elif probability >= GLIMPSED and not barge_in.held:
+        elif probability >= GLIMPSED and not barge_in.held and self._host.sounding():
             self._judge(barge_in.glimpse(turns.now))
         else:
             self._judge(barge_in.silence(turns.now))

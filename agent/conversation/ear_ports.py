@@ -41,6 +41,9 @@ class EarHost(Protocol):
     def busy(self) -> bool:
         """The digital human thinks or speaks."""
 
+    def sounding(self) -> bool:
+        """An answer is being heard."""
+
     def hold(self) -> None:
         """There is a voice: fall silent; it may go on."""
 
