@@ -202,6 +202,7 @@ class Speaker(Agent):
                 if done is not None:
                     self._tempo.made(spoken, now - done, was_ahead)
                 done, was_ahead = now, ahead()
+            self._tempo.answered()
         except Exception as error:
             self._topic.voice_failed(error)
             async for written, _ in pieces:  # the answer goes on as text

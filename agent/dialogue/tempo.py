@@ -40,11 +40,14 @@ class Tempo:
         sound is made faster than it is heard."""
 
     def begin(self) -> None:
-        """An answer begins."""
+        """An answer begins. The one before may have been cut: what it lacked tells of the interruption."""
+        self._needed = None
+
+    def answered(self) -> None:
+        """An answer is complete."""
         if self._needed is not None:
             self._needs.append(self._needed)
-        self._needed = None
-        self.wait = min(max(0.0, *self._needs), LONGEST_WAIT_SECONDS) if self._needs else 0.0
+            self.wait = min(max(0.0, *self._needs), LONGEST_WAIT_SECONDS)
 
     def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
         """A chunk after the first was written and said within `seconds`; when it was begun, the ear had so much still to hear."""

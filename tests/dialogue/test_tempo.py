@@ -51,20 +51,22 @@ def test_a_chunk_that_waited_for_the_ear_tells_nothing() -> None:
 
 def _answer(tempo: Tempo, *chunks: tuple[float, float]) -> float:
     """The wait of the answer after one with these chunks, each made in so many seconds while the ear had so much to hear, had nobody waited."""
+    tempo.begin()
     for seconds, ahead in chunks:
         tempo.made("x" * 10, seconds, tempo.wait + ahead)
-    tempo.begin()
+    tempo.answered()
     return tempo.wait
 
 
 def test_an_answer_that_broke_off_lets_the_next_ones_begin_later() -> None:
     tempo = Tempo()
-    tempo.begin()
     assert tempo.wait == 0.0
     assert _answer(tempo, (0.9, 0.5), (0.1, 0.5)) == pytest.approx(0.4), "the worst chunk counts"
     assert _answer(tempo, (0.7, 0.5)) == pytest.approx(0.4), "the worst answer counts"
     assert _answer(tempo) == pytest.approx(0.4), "of a single chunk there is nothing to learn"
     assert _answer(tempo, (1.1, 0.5)) == pytest.approx(0.6)
+    tempo.made("x" * 10, 5.0, 0.0)
+    assert _answer(tempo) == pytest.approx(0.6), "an answer that was cut tells nothing"
     for _ in range(REMEMBERED):
         _answer(tempo, (0.1, 0.5))
     assert tempo.wait == 0.0
@@ -73,7 +75,6 @@ def test_an_answer_that_broke_off_lets_the_next_ones_begin_later() -> None:
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(-3, 5)), max_size=30))
 def test_the_wait_is_bounded_and_enough_for_every_answer_like_those_before(answers: list[tuple[float, float]]) -> None:
     tempo = Tempo()
-    tempo.begin()
     for seconds, ahead in answers:
         wait = _answer(tempo, (seconds, ahead))
         assert 0.0 <= wait <= LONGEST_WAIT_SECONDS
