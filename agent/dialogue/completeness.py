@@ -28,7 +28,7 @@ _SAYS_SOMETHING_EN: Final = re.compile(
 _PHRASE_WORDS: Final = 8
 _CLAUSE_ZH: Final = re.compile(r"(?:如果|要是|因为|由于|虽然|尽管|既然|即使|只要|只有|除非|自从)")
 _MAIN_CLAUSE_ZH: Final = re.compile(r"[，,].{2}|就|所以|但|可是|还是|才|都|那")
-_PHRASE_ZH: Final = re.compile(r"(?:的时候|以后|之后|以前|之前|路上|所知|说实话|老实说|总的来说|对我来说|的话)[，。、…\s]*$")
+_PHRASE_ZH: Final = re.compile(r"(?:的时候|以后|之后|以前|之前|路上|所知|实话|老实说|总的来说|对我来说|的话)[，。、…\s]*$")
 
 
 def sounds_complete(text: str) -> bool:
