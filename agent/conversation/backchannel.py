@@ -30,8 +30,8 @@ _COMMANDS: Final = _phrases(
     silence, shush, hold, shut, slower, faster, louder
     """
 )
-_COMMANDING: Final = frozenset("停听挺不等喂别错谁嘿哎够慢快什怎哪何几再换住闭嘴关问说先救没")
-"""With one of these words or characters even the briefest utterance takes the turn (听 and 挺 sound as 停 does)."""
+_COMMANDING: Final = frozenset("停听挺不部普等喂别错谁嘿哎够慢快什怎哪何几再换住闭嘴关问说先救没")
+"""With one of these words or characters even the briefest utterance takes the turn (听 and 挺 sound as 停 does, 部队 and 普通 are written for 不对)."""
 BRIEF: Final = MICROPHONE_RATE * 500 // 1000
 """A word, or two Chinese characters, in less than this and without a command is a nod which was misunderstood: 嗯 and "mm" are no words, but recognisers
 write words."""
@@ -61,6 +61,8 @@ def is_backchannel(text: str) -> bool:
     joined = "".join(words)
     if " ".join(words) in _NODS or joined in _NODS:
         return True
+    if 2 <= len(joined) <= 4 and len(set(joined)) == 1 and _COMMANDING.isdisjoint(joined):
+        return True  # what is said three times, 对对对, is written with whatever character sounds like it
     if len(joined) <= 4 and 3 * sum(map(_NODDING.__contains__, joined)) >= 2 * len(joined) and _COMMANDING.isdisjoint(joined):
         return True
     return len(words) <= 4 and all(word in _NODS for word in words)

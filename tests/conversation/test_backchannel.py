@@ -26,6 +26,7 @@ SHORT, LONG = 16_000 * 4 // 10, 16_000
         "Understood.",
         "Yeah, yeah.",
         "Eh-ha?",
+        "追追追",
     ],
 )
 def test_a_nod_is_a_nod_however_long_it_takes(text: str) -> None:
@@ -35,7 +36,21 @@ def test_a_nod_is_a_nod_however_long_it_takes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Stop.", "Wait a moment", "不对", "等一下", "好的我知道怎么走了", "No", "对不对？", "停。", "听。", "Yes, but why?", "你说什么？"],
+    [
+        "Stop.",
+        "Wait a moment",
+        "不对",
+        "等一下",
+        "好的我知道怎么走了",
+        "No",
+        "对不对？",
+        "停。",
+        "听。",
+        "Yes, but why?",
+        "你说什么？",
+        "部队",
+        "停停停",
+    ],
 )
 def test_words_are_words_however_brief(text: str) -> None:
     assert meaning_of(text, SHORT) is Meaning.WORDS

@@ -40,6 +40,13 @@ _DICTIONARY: Final = 0.3
 as 手都, hands all: one word against two."""
 _BEFORE: Final[dict[Language, str]] = {"zh": "以下是普通话的句子。", "en": ""}
 """Text that is said to stand before; it asks for simplified characters and punctuation."""
+_BRIEF: Final = 1.0
+"""Seconds of sound, some silence included, in which hardly more than a word fits."""
+_BEFORE_BRIEF: Final[dict[Language, str]] = {"zh": "嗯。对。哦。嗯。好。停。不对。等一下。嗯。", "en": ""}
+"""So little sound says nothing without an idea of what it may be: 停 is written as nothing, and 不对 as 部队, troops."""
+_STOP: Final = "停"
+_SURE: Final = -0.25
+"""Mean log-probability of that word alone: 嗯 is sometimes written so, less surely."""
 _NOT_SAID: Final = ("普通话的句子", "字幕", "Amara.org", "明镜与点点")
 """Whisper learnt from subtitles, and hears their credits in noise, or what it was told to stand before."""
 _SAID: Final = 0.2
@@ -68,6 +75,7 @@ class Whisper:
             ) from error
         self._as_view: Final = ctranslate2.StorageView.from_array
         self._prompts: Final = {language: self._prompt(language, text) for language, text in _BEFORE.items()}
+        self._brief_prompts: Final = {language: self._prompt(language, text) for language, text in _BEFORE_BRIEF.items()}
         self._kept: tuple[Sound, Any] | None = None
 
     def detect(self, pcm: Sound) -> Language:
@@ -120,7 +128,8 @@ class Whisper:
 
     def _decode(self, encoded: Any, seconds: float, language: Language) -> str:
         """The words, or nothing. When the decoder stumbles over sound that is speech, it is asked once more without the text before."""
-        text = self._attempt(encoded, seconds, language, self._prompts[language])
+        prompts = self._brief_prompts if seconds <= _BRIEF else self._prompts
+        text = self._attempt(encoded, seconds, language, prompts[language])
         if text is None and _BEFORE[language]:
             text = self._attempt(encoded, seconds, language, self._prompt(language, ""))
         return text or ""
@@ -141,6 +150,8 @@ class Whisper:
         )
         heard = [(self._text(list(tokens)), score, len(tokens)) for tokens, score in zip(result.sequences_ids, result.scores, strict=True)]
         text, score, _ = max(heard, key=lambda choice: _worth(*choice)) if language == "zh" else heard[0]
+        if text.rstrip("。！") == _STOP and score < _SURE:
+            return ""
         if not _believable(text, score, result.no_speech_prob):
             return "" if result.no_speech_prob >= _SAID else None
         return tidy(text) if language == "zh" else text
