@@ -30,7 +30,8 @@ async def synthesize(voice: tts.TTS[Any], text: str, options: APIConnectOptions)
         events = aiter(stream)
         while True:
             try:
-                event = await asyncio.wait_for(anext(events), patience)
+                async with asyncio.timeout(patience):
+                    event = await anext(events)
             except StopAsyncIteration:
                 return
             except TimeoutError:

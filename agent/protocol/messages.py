@@ -51,7 +51,7 @@ class ClientHello(Message):
     """The first message at every door. Without `session_id` a new session begins.
 
     `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket) and `echo_cancellation`: the client
-    has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to half a second late.
+    has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late.
     """
 
     example = {"persona": "default", "language": "auto", "wants": ["subtitle"], "sdk": "visavis-web/0.1.0"}

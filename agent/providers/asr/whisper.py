@@ -150,7 +150,7 @@ class Whisper:
         )
         heard = [(self._text(list(tokens)), score, len(tokens)) for tokens, score in zip(result.sequences_ids, result.scores, strict=True)]
         text, score, _ = max(heard, key=lambda choice: _worth(*choice)) if language == "zh" else heard[0]
-        if text.rstrip("。！") == _STOP and score < _SURE:
+        if seconds <= _BRIEF and text.rstrip("。！") == _STOP and score < _SURE:
             return ""
         if not _believable(text, score, result.no_speech_prob):
             return "" if result.no_speech_prob >= _SAID else None
