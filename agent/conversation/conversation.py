@@ -28,14 +28,17 @@ from agent.conversation.output import Output
 from agent.conversation.parts import Parts
 from agent.conversation.ports import Transport
 from agent.conversation.recognizers import Transcript, recognizer
-from agent.conversation.script import Caption, Scripts
+from agent.conversation.script import Scripts
 from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
+from agent.conversation.telling import Telling
 from agent.dialogue.completeness import sure_beginning
 from agent.media.block import Block
+from agent.media.driving import Driving
+from agent.media.fingerprint import Fingerprint
 from agent.media.pump import Pump
-from agent.media.timeline import Ended, Fired, Started, Timeline
+from agent.media.timeline import Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
@@ -44,15 +47,12 @@ from agent.protocol.messages import (
     RATE,
     AsrFinal,
     AsrPartial,
-    AssistantText,
     AssistantTextDelta,
     ClientHello,
     ClientInterrupt,
     ContextAck,
     ContextUpdate,
     ErrorMessage,
-    GenerationEnd,
-    GenerationStart,
     InterruptReason,
     LanguageChoice,
     Message,
@@ -67,13 +67,12 @@ from agent.protocol.messages import (
     StateUpdate,
     StopListen,
     TextInput,
-    TurnStages,
     UiEvent,
 )
 
 logger = logging.getLogger("visavis.conversation")
 
-FEATURES: Final = ("text_input", "interrupt", "context_update", "playout", echo.WANT)
+FEATURES: Final = ("text_input", "interrupt", "context_update", "playout", "viseme_timeline", "subtitle", "emotion_tag", echo.WANT)
 EVENTS_KEPT: Final = 256
 """AgentSession remembers every event of its life; a conversation that lasts for days must not."""
 SETTLE_SECONDS: Final = 2.0
@@ -124,22 +123,36 @@ class Conversation:
         self._closing = False
         self._listening = True
         self._context = PageContext()
-        self._final_at: float | None = None
         self._stages = Stages()
         self._preparing: object = None
         """The answer that was asked for last."""
-        self._wants_stages = "stages" in hello.wants
         self._timeline = Timeline()
-        self._late = 0
         self._generations = Generations()
         self._scripts = Scripts(self._unspoken)
+        self._driving = Driving()
         self._output = Output(
-            self._timeline, self._generations, self._scripts, on_content=self._content, on_engine_cut=lambda: self.interrupt("operator")
+            self._timeline,
+            self._driving,
+            self._generations,
+            self._scripts,
+            on_content=self._content,
+            on_engine_cut=lambda: self.interrupt("operator"),
         )
-        self._pump = Pump(self._timeline, self._play, self._fired, transport.ahead_seconds)
-        self._echo = echo.EchoCanceller(self._pump.now) if echo.WANT in hello.wants else None
-        self._floor = Floor(self, transport, self._timeline, self._generations, self._output)
+        self._floor = Floor(self, transport, self._timeline, self._driving, self._generations, self._output)
         self._captions = Captions()
+        self._telling = Telling(
+            self,
+            self._timeline,
+            self._driving,
+            self._output,
+            self._captions,
+            self._stages,
+            stages_wanted="stages" in hello.wants,
+            fingerprint=Fingerprint() if transport.kind == "livekit" else None,
+            on_event=on_event,
+        )
+        self._pump = Pump(self._timeline, self._play, self._telling.fired, transport.ahead_seconds)
+        self._echo = echo.EchoCanceller(self._pump.now) if echo.WANT in hello.wants else None
 
         turn = config.turn
         anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.llm.provider == "local")
@@ -285,7 +298,7 @@ class Conversation:
         if self.busy():
             self.interrupt("text")
         self.send(AsrFinal(id=f"t{self._seq}", text=text, via="text"))
-        self._final_at = time.monotonic()
+        self._telling.asked(time.monotonic())
         self._tasks.start(self._answer(text, self._floor.interrupts), "answer")
 
     async def _answer(self, text: str, interrupts: int) -> None:
@@ -356,8 +369,9 @@ class Conversation:
             asyncio.get_running_loop().call_soon(self._ear.answer_is_ready)
 
     def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
-        self._final_at = time.monotonic()
-        self._stages.question("commit", self._final_at)
+        now = time.monotonic()
+        self._telling.asked(now)
+        self._stages.question("commit", now)
         self.send(AsrFinal(id=f"u{line}", text=transcript.text, language=transcript.language))
 
     def recognition_failed(self, error: Exception) -> None:
@@ -394,6 +408,7 @@ class Conversation:
         self._ear.settled()
 
     async def _play(self, block: Block) -> None:
+        self._telling.ahead(block)
         if self._echo is not None:
             self._echo.played(block)
         await self._transport.play(block)
@@ -444,40 +459,6 @@ class Conversation:
         gen = self._generations.current
         self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
         self._captions.show(text)
-
-    def _fired(self, events: list[Fired], due: float) -> None:
-        for fired in events:
-            segment, gen, t = fired.segment, fired.segment.gen, fired.t
-            match fired.event:
-                case Started():
-                    if self._final_at is not None:
-                        self._on_event("answer_seconds", time.monotonic() - self._final_at)
-                        self._final_at = None
-                    self.send(GenerationStart(t0=t), gen=gen, t=t)
-                    self._tell_stages(gen, t, self._output.script_of(segment).speech)
-                case Caption(text=text):
-                    self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
-                    self._captions.show(text)
-                case Ended():
-                    if late := self._timeline.late - self._late:
-                        self._late += late
-                        self._on_event("late_voice", late / RATE)
-                        logger.info("session %s: %.0f ms of silence within answer %d", self.session_id, late / RATE * 1000, gen)
-                    script = self._output.script_of(segment)
-                    self.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
-                    self.send(GenerationEnd(t_end=t), gen=gen, t=t)
-                    self._captions.end()
-            self._output.fired(fired)
-
-    def _tell_stages(self, gen: int, t: int, speech: object) -> None:
-        stages = self._stages.out(speech, time.monotonic())
-        if not stages:
-            return
-        logger.info("session %s: answer %d after %s", self.session_id, gen, ", ".join(f"{name} {ms} ms" for name, ms in stages.items()))
-        for name, ms in stages.items():
-            self._on_event(f"stage:{name}", ms / 1000)
-        if self._wants_stages:
-            self.send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)
 
     # ------------------------------------------------------------------------------------------------------- to the client
 

@@ -14,6 +14,7 @@ from agent.conversation.generations import Generations
 from agent.conversation.heard import Heard
 from agent.conversation.output import Output
 from agent.conversation.ports import Transport
+from agent.media.driving import Driving
 from agent.media.timeline import Timeline
 from agent.protocol.messages import (
     RATE,
@@ -63,7 +64,9 @@ class FloorHost(Protocol):
 class Floor:
     """One a conversation."""
 
-    def __init__(self, host: FloorHost, transport: Transport, timeline: Timeline, generations: Generations, output: Output) -> None:
+    def __init__(
+        self, host: FloorHost, transport: Transport, timeline: Timeline, driving: Driving, generations: Generations, output: Output
+    ) -> None:
         self.heard = Heard()
         self.interrupts = 0
         self.settling: asyncio.Future[None] | None = None
@@ -71,6 +74,7 @@ class Floor:
         self._host = host
         self._transport = transport
         self._timeline = timeline
+        self._driving = driving
         self._generations = generations
         self._output = output
         self._held_at = 0
@@ -102,6 +106,7 @@ class Floor:
             word = self._output.script_of(segment).word_start(segment.heard(self._ear_at), segment.speech)
             back = min(segment.pulled - word, REPEAT_SAMPLES)
         t0 = self._timeline.resume(back)
+        self._driving.again()
         if segment is not None and segment.started_t is not None:
             self._host.send(Resume(t0=t0), gen=segment.gen, t=t0)
         self._host.sound_goes_on()

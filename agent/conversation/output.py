@@ -18,6 +18,7 @@ from agent.conversation.generations import Generations
 from agent.conversation.heard import Cut
 from agent.conversation.script import Script, Scripts
 from agent.media.block import Pcm
+from agent.media.driving import Driving
 from agent.media.timeline import Ended, Fired, Segment, Started, Timeline
 from agent.protocol.messages import RATE
 
@@ -36,6 +37,7 @@ class Output(io.AudioOutput):
     def __init__(
         self,
         timeline: Timeline,
+        driving: Driving,
         generations: Generations,
         scripts: Scripts,
         *,
@@ -44,6 +46,7 @@ class Output(io.AudioOutput):
     ) -> None:
         super().__init__(label="visavis", capabilities=io.AudioOutputCapabilities(pause=False))
         self._timeline = timeline
+        self._driving = driving
         self._generations = generations
         self._scripts = scripts
         self._on_content = on_content
@@ -97,7 +100,7 @@ class Output(io.AudioOutput):
         self._speech = speech
         self._rate, self._resampler = RATE, None
         self._written[self._segment] = script
-        script.attach(self._timeline, self._segment)
+        script.attach(self._timeline, self._driving, self._segment)
 
     def _resample(self, segment: Segment, rate: int) -> None:
         """The sound goes on at another rate."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agent.media.driving import Driving, Line
 from agent.media.timeline import Segment, Timeline
+from agent.media.visemes import Viseme
+from agent.providers.timing import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,13 @@ class Caption:
 
     script: Script
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """The face takes on an emotion; hangs on the timeline like a caption."""
+
+    emotion: str
 
 
 @dataclass(eq=False)
@@ -30,6 +40,11 @@ class Script:
     """Pieces whose sample has come."""
     _timeline: Timeline | None = None
     _segment: Segment | None = None
+    _driving: Driving | None = None
+    _hanging: list[tuple[int, Caption | Mood]] = field(default_factory=list)
+    _shapes: list[tuple[list[Viseme], int, Source]] = field(default_factory=list)
+    _lines: list[Line] = field(default_factory=list)
+    _count: int = 0
 
     @property
     def text(self) -> str:
@@ -39,14 +54,44 @@ class Script:
     def write(self, offset: int, text: str) -> None:
         """`text` begins at content sample `offset` (48 kHz)."""
         self.pieces.append((offset, text))
-        if self._timeline is not None and self._segment is not None:
-            self._timeline.hang(self._segment, offset, Caption(self, text))
+        self._hang(offset, Caption(self, text))
 
-    def attach(self, timeline: Timeline, segment: Segment) -> None:
+    def feel(self, offset: int, emotion: str) -> None:
+        """From content sample `offset` on the text is said in this mood; not before the last piece that was written."""
+        self._hang(offset, Mood(emotion))
+
+    def _hang(self, offset: int, event: Caption | Mood) -> None:
+        if self._timeline is not None and self._segment is not None:
+            self._timeline.hang(self._segment, offset, event)
+        else:
+            self._hanging.append((offset, event))
+
+    def shape(self, visemes: list[Viseme], known: int, source: Source) -> None:
+        """The face has these shapes, at content samples; they are all there are up to content sample `known`."""
+        if self._driving is not None and self._segment is not None:
+            self._driving.shapes(self._segment, visemes, known, source)
+        else:
+            self._shapes.append((visemes, known, source))
+
+    def line(self, offset: int, text: str, words: Sequence[tuple[int, int, int]] = ()) -> None:
+        """`text` is shown from content sample `offset` on; of each word: its content sample, its first character, its characters."""
+        line = Line(offset, self._count, text, tuple(words))
+        self._count += 1
+        if self._driving is not None and self._segment is not None:
+            self._driving.line(self._segment, line)
+        else:
+            self._lines.append(line)
+
+    def attach(self, timeline: Timeline, driving: Driving, segment: Segment) -> None:
         """The segment that this text belongs to is open."""
-        self._timeline, self._segment = timeline, segment
-        for offset, text in self.pieces:
-            timeline.hang(segment, offset, Caption(self, text))
+        self._timeline, self._driving, self._segment = timeline, driving, segment
+        for offset, event in self._hanging:
+            timeline.hang(segment, offset, event)
+        for shapes in self._shapes:
+            driving.shapes(segment, *shapes)
+        for line in self._lines:
+            driving.line(segment, line)
+        self._hanging, self._shapes, self._lines = [], [], []
 
     def ahead(self, samples: int) -> int:
         """Samples until the ear will have heard `samples` content samples, which were made."""

@@ -16,6 +16,7 @@ from livekit.agents.voice import ModelSettings
 
 from agent.config import Persona
 from agent.conversation.anticipation import ReadsAhead
+from agent.conversation.face import FaceOf, Moods
 from agent.conversation.output import current_speech
 from agent.conversation.script import Scripts
 from agent.conversation.stages import AnswerStage
@@ -185,28 +186,34 @@ class Speaker(Agent):
         def ahead() -> float:
             return script.ahead(round(samples)) / RATE
 
-        pieces = self._pieces(text, lambda: self._tempo.room(ahead()))
+        moods = Moods()
+        pieces = self._pieces(moods.without(text), lambda: self._tempo.room(ahead()))
         done, was_ahead = None, 0.0
         try:
-            async for written, spoken in pieces:
-                if written:
-                    script.write(round(samples), written)
-                if not spoken.strip():
+            async for piece in pieces:
+                if piece.written:
+                    script.write(round(samples), piece.written)
+                for emotion in moods.within(piece.written):
+                    script.feel(round(samples), emotion)
+                if not piece.spoken.strip():
                     continue
                 self._topic.reached(speech, "first_chunk")
-                async for frame in synthesize(voice, spoken, options):
+                face = FaceOf(piece, script, round(samples))
+                async for frame, timings in synthesize(voice, piece.spoken, options):
                     self._topic.reached(speech, "first_sound")
+                    face.sounds(frame, timings)
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame
+                face.end()
                 now = time.monotonic()
                 if done is not None:
-                    self._tempo.made(spoken, now - done, was_ahead)
+                    self._tempo.made(piece.spoken, now - done, was_ahead)
                 done, was_ahead = now, ahead()
             self._tempo.answered()
         except Exception as error:
             self._topic.voice_failed(error)
-            async for written, _ in pieces:  # the answer goes on as text
-                script.write(round(samples), written)
+            async for piece in pieces:  # the answer goes on as text
+                script.write(round(samples), piece.written)
         finally:
             if samples == 0:
                 self._scripts.discard(speech, script)

@@ -21,6 +21,15 @@ class Piece(NamedTuple):
 
     written: str
     spoken: str
+    places: tuple[int, ...] = (0,)
+    """For each place in what is spoken, from 0 to its length: how many characters of what is written come before it."""
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The characters written for those spoken from `start` to `end`; of what is read as several words (a number), all of it for each of them."""
+        first, last = self.places[start], self.places[end]
+        if last <= first:
+            last = next((place for place in self.places[end:] if place > first), first)
+        return first, last
 
 
 class SpeechPieces:
@@ -57,7 +66,7 @@ class SpeechPieces:
         pieces = [self._piece(chunk) for chunk in self._chunker.flush(spoken)]
         if self._written:
             last = pieces.pop() if pieces else Piece("", "")
-            pieces.append(Piece(last.written + self._written, last.spoken))
+            pieces.append(last._replace(written=last.written + self._written))
         self._begin()
         return pieces
 
@@ -73,9 +82,12 @@ class SpeechPieces:
     def _piece(self, chunk: str) -> Piece:
         assert self._markup.alignment is not None
         assert self._reader.alignment is not None
+        places = [0]
+        for spoken in range(self._spoken + 1, self._spoken + len(chunk) + 1):
+            read = self._characters.source(self._markup.alignment.source(self._reader.alignment.source(spoken)))
+            places.append(max(places[-1], read - self._written_before))
         self._spoken += len(chunk)
-        end = self._characters.source(self._markup.alignment.source(self._reader.alignment.source(self._spoken)))
-        length = max(0, end - self._written_before)
+        length = places[-1]
         written, self._written = self._written[:length], self._written[length:]
         self._written_before += length
-        return Piece(written, chunk)
+        return Piece(written, chunk, tuple(places))

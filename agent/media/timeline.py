@@ -73,12 +73,20 @@ class Segment:
         return self.appended - self.pulled
 
     def ready(self, t: int) -> int:
-        """Content samples that may be pulled at media sample `t`."""
-        return self.waiting if self.started_t is not None or self.closed or t >= self.earliest else 0
+        """Content samples that may be pulled at media sample `t`. It does not begin with less than a block: a voice's first frame is often a scrap."""
+        begins = self.closed or (t >= self.earliest and self.waiting >= BLOCK_SAMPLES)
+        return self.waiting if self.started_t is not None or begins else 0
 
     def heard(self, t: int) -> int:
         """Content samples that came before media sample `t`."""
         return max((min(start + t - at, end) for at, start, end in self._runs if at < t), default=0)
+
+    def base(self, t: int) -> int | None:
+        """The media sample at which content sample 0 would have to lie for what was pulled last, if that came after media sample `t`; else None."""
+        if not self._runs:
+            return None
+        at, start, end = self._runs[-1]
+        return at - start if at + end - start > t else None
 
     def _take(self, n: int) -> Pcm:
         """Exactly `n` samples, which must be waiting."""

@@ -317,6 +317,47 @@ class Resume(Message):
     t0: Count
 
 
+class VisemeTimeline(Message):
+    """Shapes of the mouth from media sample `t` of the envelope on, for `dur` samples: what was told before from `t` on is void.
+
+    `ev` is flat: for each shape its samples after `t`, its id (0..14 of `set`, Oculus' order) and how far it is formed, in hundredths. A shape lasts until the
+    next one. Shapes come 25 ms before their sound, as mouths do. `src`: how the times are known, from the voice (`tts`), by laying text over sound (`align`),
+    from a model (`model`), or from loudness alone (`energy`).
+    """
+
+    example = {"set": "oculus15", "dur": 24000, "ev": [0, 1, 100, 4320, 10, 86, 12960, 8, 75, 19200, 0, 0], "src": "tts"}
+    type: Literal["viseme_timeline"] = "viseme_timeline"
+    set: Literal["oculus15"] = "oculus15"
+    dur: Count
+    ev: list[Count]
+    src: Literal["tts", "align", "model", "energy"]
+
+
+class EmotionTag(Message):
+    """From media sample `t` of the envelope on the face shows this emotion; after `ttl` milliseconds it is neutral again. An unknown name is neutral."""
+
+    example = {"name": "happy", "intensity": 1.0, "fade_ms": 300, "ttl": 6000}
+    type: Literal["emotion_tag"] = "emotion_tag"
+    name: Annotated[str, Field(min_length=1, max_length=32)]
+    intensity: Annotated[float, Field(ge=0, le=1)] = 1.0
+    fade_ms: Count = 300
+    ttl: Count = 6_000
+
+
+class Subtitle(Message):
+    """A piece of the answer's text, to be shown from media sample `t` of the envelope on. `words`: for each word (of Chinese: each character) the samples after
+    `t` at which it is said, its first character in `text`, and how many. A later message of the same `id` replaces it: what was held has moved, and it holds the
+    words that are still to come.
+    """
+
+    example = {"id": "a3.0", "text": "Mount Everest, ", "final": True, "words": [[0, 0, 5], [14400, 6, 7]]}
+    type: Literal["subtitle"] = "subtitle"
+    id: Identifier
+    text: str
+    final: bool = True
+    words: list[Annotated[list[Count], Field(min_length=3, max_length=3)]]
+
+
 class TtsAudioChunk(Message):
     """Answer audio for WebSocket clients that take JSON; binary frames of kind 2 carry the same without base64. The envelope's `t` is the first sample's media time."""
 
@@ -358,6 +399,19 @@ class Clock(Message):
     t: Count
 
 
+class MediaFp(Message):
+    """In a LiveKit room, while the voice sounds: its loudness, so that a client can find out which media sample it hears (through an SFU the sound carries no
+    clock). Byte `k` of `b64` is for the `hop` media samples from `hop · (i0 + k)` on: every 8 samples (−1 … 1) are averaged, of the 60 averages X is the
+    discrete Fourier transform, and the level is round(20 · log10(√(2 · Σ|X_b|², b = 2 … 18) / 60 + 1e-5) + 100), within 0 … 255.
+    """
+
+    example = {"i0": 1200, "hop": 480, "b64": "PEZQWls="}
+    type: Literal["media_fp"] = "media_fp"
+    i0: Count
+    hop: Literal[480] = 480
+    b64: str
+
+
 class Pong(Message):
     """The answer to `ping`; `t` is the media sample being sent now."""
 
@@ -395,10 +449,14 @@ ServerMessage = Annotated[
     | ServerInterrupt
     | Hold
     | Resume
+    | VisemeTimeline
+    | EmotionTag
+    | Subtitle
     | TtsAudioChunk
     | ContextAck
     | ErrorMessage
     | Clock
+    | MediaFp
     | Pong
     | Part,
     Field(discriminator="type"),

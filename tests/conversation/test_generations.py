@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from agent.conversation.generations import Generations
 from agent.conversation.script import Script
+from agent.media.driving import Driving
 from agent.media.timeline import Timeline
 
 
@@ -76,6 +77,6 @@ def test_a_script_hangs_its_pieces_whether_it_was_written_before_or_after() -> N
     segment = timeline.open(1)
     script = Script()
     script.write(0, "a")
-    script.attach(timeline, segment)
+    script.attach(timeline, Driving(), segment)
     script.write(100, "b")
     assert [event.text for _, event in segment._events] == ["a", "b"]

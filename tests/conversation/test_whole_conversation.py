@@ -16,8 +16,10 @@ from agent.conversation.heard import Heard
 from agent.conversation.script import Caption, Script
 from agent.media.barge_in import BargeIn, GoOn, Hold, TakeTurn, Verdict
 from agent.media.block import BLOCK_SAMPLES
+from agent.media.driving import Driving
 from agent.media.timeline import Ended, Segment, Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, Committed, Dipped, Phase, TurnTaking
+from agent.media.visemes import Viseme
 from agent.protocol.messages import RATE, InterruptMode
 
 WINDOW = 512
@@ -38,6 +40,8 @@ class Talk:
     barge_in: BargeIn = field(default_factory=BargeIn)
     generations: Generations = field(default_factory=Generations)
     timeline: Timeline = field(default_factory=Timeline)
+    driving: Driving = field(default_factory=Driving)
+    min_gen: int = 0
     heard: Heard = field(default_factory=Heard)
     told: list[str] = field(default_factory=list)
     sounds: list[tuple[int, int]] = field(default_factory=list)
@@ -81,7 +85,7 @@ class Talk:
                     self.interrupt()
 
     def interrupt(self) -> None:
-        gen = self.generations.interrupt()
+        gen = self.min_gen = self.generations.interrupt()
         for segment in self.timeline.drop():
             cut = self.heard.cut(segment, self.scripts[segment], self.timeline.t, self.heard.at(self.timeline.t))
             self.told.append(f"heard: {cut.text}")
@@ -102,14 +106,17 @@ class Talk:
             return
         segment, script = self.timeline.open(gen), Script(speech)
         self.scripts[segment] = script
-        script.attach(self.timeline, segment)
+        script.attach(self.timeline, self.driving, segment)
         for number in range(words):
             script.write(segment.appended, f"w{number} ")
+            script.shape([Viseme(segment.appended, 1 + number % 14, 100)], segment.appended + WORD, "tts")
             self.timeline.append(segment, np.full(WORD, self.answers, np.int16))
         self.timeline.close(segment)
 
     def pull(self) -> None:
         block, fired = self.timeline.pull()
+        if (batch := self.driving.due(self.timeline)) is not None:
+            assert batch.gen >= self.min_gen, "the ghost of a face"
         if not block.blank:
             self.sounds += [(block.t, int(value)) for value in (block.pcm[0], block.pcm[-1]) if value]
         for event in fired:

@@ -59,17 +59,32 @@ def test_content_starts_at_once_and_ends_with_a_closing_blank() -> None:
 def test_starvation_inserts_silence_and_shifts_what_follows() -> None:
     timeline = Timeline()
     segment = timeline.open(1)
-    timeline.append(segment, tone(100))
-    timeline.hang(segment, 150, "late")
-    _, fired = drain(timeline, 2)
+    timeline.append(segment, tone(BLOCK_SAMPLES + 100))
+    timeline.hang(segment, BLOCK_SAMPLES + 150, "late")
+    _, fired = drain(timeline, 3)
     assert [f.event for f in fired] == [Started()]
     timeline.append(segment, tone(100))
     _, fired = drain(timeline, 1)
-    assert [(f.t, f.event) for f in fired] == [(2 * BLOCK_SAMPLES + 50, "late")]
+    assert [(f.t, f.event) for f in fired] == [(3 * BLOCK_SAMPLES + 50, "late")]
     assert timeline.late == 3 * BLOCK_SAMPLES - 200
     timeline.close(segment)
     drain(timeline, 20)
     assert timeline.late == 3 * BLOCK_SAMPLES - 200, "the silence after an answer is nobody's fault"
+
+
+def test_a_scrap_of_sound_does_not_begin_an_answer_and_a_whole_scrap_does() -> None:
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(480))
+    assert drain(timeline, 2)[1] == []
+    timeline.append(segment, tone(BLOCK_SAMPLES))
+    sound, _ = drain(timeline, 1)
+    assert sound.all()
+    short = timeline.open(2)
+    timeline.append(short, tone(10))
+    timeline.close(short)
+    timeline.close(segment)
+    assert [f.event for f in drain(timeline, 40)[1]] == [Ended(), Started(), Ended()]
 
 
 def test_a_segment_that_waits_begins_in_time_or_when_all_is_there() -> None:

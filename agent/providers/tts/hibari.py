@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from agent.models.errors import ModelMissing
 from agent.providers.local.lane import Cancel
 from agent.providers.local.onnx import open_session
-from agent.providers.tts.speech import Speech, finish, silence, spread
+from agent.providers.tts.speech import LATE, Reading, Speech, earlier, finish, joined, silence, spread, tidy
 
 _DURATIONS: Final = "/Clip_output_0"
 VOICE: Final = "heart"
@@ -30,15 +29,22 @@ class EnglishPhonemes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._g2p: Callable[[str], str] | None = None
+        self._g2p: Any = None
 
     def __call__(self, text: str) -> str:
+        return joined(self.read(text)).strip()
+
+    def read(self, text: str) -> list[Reading]:
+        """The words of `text`, each with its phonemes."""
         with self._lock:
             if self._g2p is None:
                 from hibari.g2p import G2P
 
                 self._g2p = G2P()
-            return self._g2p(text)
+            from hibari.g2p import normalize
+
+            tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(normalize(text)))
+        return [Reading(token.text, (token.phonemes or "") + (" " if token.whitespace else "")) for token in tokens]
 
 
 def phoneme_ids() -> dict[str, int]:
@@ -66,11 +72,12 @@ class HibariVoice:
 
     def phonemes(self, text: str) -> str:
         """Phonemes in the model's alphabet; empty when there is nothing to say."""
-        return "".join(symbol for symbol in self._english(text) if symbol in self._ids)
+        return joined(tidy(self._english.read(text), self._ids))
 
     def speak(self, text: str, cancel: Cancel | None = None, *, voice: str | None = None) -> Speech:
         """Say one sentence of at most `MAX_CHARACTERS`. There is one voice only, so `voice` is not looked at."""
-        phonemes = self.phonemes(text)
+        readings = tidy(self._english.read(text), self._ids)
+        phonemes = joined(readings)
         if not phonemes.strip(' .,;:!?—…"“”()'):
             return silence(0.05)
         if cancel is not None:
@@ -81,7 +88,8 @@ class HibariVoice:
             cancel.check()
         noise = np.random.default_rng(0)
         audio = self._synthesise(*(output[0] for output in outputs[:6]), noise)
-        return finish(audio, spread([" ", *phonemes, " "], outputs[6].ravel(), len(audio)), text)
+        phones = spread([" ", *phonemes, " "], outputs[6].ravel(), len(audio))
+        return finish(audio, earlier(phones, LATE), text, readings)
 
     def warm(self) -> None:
         """Say something short and something long, so that the first real sentence does not pay for first use."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from agent.providers.local.kokoro_model import SAMPLES_PER_FRAME
 from agent.providers.local.lane import Cancel
 from agent.providers.local.onnx import open_session
 from agent.providers.tts.hibari import phoneme_ids
-from agent.providers.tts.speech import Phone, Speech, finish, silence, spread
+from agent.providers.tts.speech import LATE, Reading, Speech, earlier, finish, joined, silence, spread, tidy
 
 DEFAULT_VOICE: Final = "zf_xiaoxiao"
 MAX_CHARACTERS: Final = 72
@@ -31,6 +32,12 @@ _LATIN: Final = re.compile(r"[^\W\d_\u3400-\u4dbf\u4e00-\u9fff]+(?:[ \d'’.&+-]
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LONG_NUMBER: Final = re.compile(r"(?<![\d.])\d{7,}(?![\d.]|万|亿|元|块|人|个|年|米|公里)")
 """A telephone number or the like, said digit by digit."""
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
+_RUNS: Final = re.compile("[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
+_NON_SYLLABIC: Final = "\u032f"
+"""Below a vowel; the model's alphabet does without it."""
+_SYLLABLES: Final = 2_000
+"""There are some 1,300 with their tones."""
 _DIGITS: Final = "零一二三四五六七八九"
 _SIGNS: Final = {"%": "百分号", "+": "加", "=": "等于", "&": "和", "°": "度", "$": "美元", "€": "欧元", "£": "英镑", "¥": "元"}
 
@@ -46,7 +53,7 @@ class KokoroVoice:
     max_characters = MAX_CHARACTERS
 
     def __init__(self, model: Path, voices: Path, *, english: Callable[[str], str], cache: Path, threads: int = 2) -> None:
-        self._g2p: Final = _front_end(cache)
+        self._front_end: Final = _FrontEnd(cache)
         self._english: Final = english
         self._ids: Final = phoneme_ids()
         self._session: Final = open_session(model, threads=threads)
@@ -77,18 +84,21 @@ class KokoroVoice:
 
     def phonemes(self, text: str) -> str:
         """Phonemes in the model's alphabet; empty when there is nothing to say."""
-        parts = []
+        return joined(self._read(text))
+
+    def _read(self, text: str) -> list[Reading]:
+        readings: list[Reading] = []
         done = 0
         for word in _LATIN.finditer(text):
-            parts += [self._chinese(text[done : word.start()]), " ", self._english(word.group()), " "]
+            readings += self._chinese(text[done : word.start()])
+            readings.append(Reading(word.group(), f" {self._english(word.group())} "))
             done = word.end()
-        parts.append(self._chinese(text[done:]))
-        joined = re.sub(r" +([,.!?;:]|$)", r"\1", re.sub(r"\s+", " ", "".join(parts))).strip()
-        return "".join(symbol for symbol in joined if symbol in self._ids)
+        return tidy([*readings, *self._chinese(text[done:])], self._ids)
 
     def speak(self, text: str, cancel: Cancel | None = None, *, voice: str | None = None) -> Speech:
         """Say one sentence of at most `MAX_CHARACTERS`."""
-        phonemes = self.phonemes(text)[:_MAX_PHONEMES]
+        readings = self._read(text)
+        phonemes = joined(readings)[:_MAX_PHONEMES]
         if not phonemes.strip(' .,;:!?—…"“”()'):
             return silence(0.05)
         if cancel is not None:
@@ -104,29 +114,51 @@ class KokoroVoice:
         )
         before = int(first_frame[0]) * SAMPLES_PER_FRAME  # silence that was not computed
         phones = spread([" ", *phonemes, " "], durations.ravel(), int(durations.sum()) * SAMPLES_PER_FRAME)
-        return finish(audio.ravel(), [Phone(p.symbol, p.start_sample - before, p.end_sample - before) for p in phones], text)
+        return finish(audio.ravel(), earlier(phones, before + LATE), text, readings)
 
     def warm(self) -> None:
         """Say something short and something longer, so that the first real sentence does not pay for first use."""
         self.speak("好的，")
         self.speak("今天天气很好，OK，我们出去走走吧。")
 
-    def _chinese(self, text: str) -> str:
-        if not text.strip():
-            return text
+    def _chinese(self, text: str) -> list[Reading]:
         for sign, word in _SIGNS.items():
             if sign != "%":  # percentages are read with their number
                 text = text.replace(sign, word)
-        phonemes: str = self._g2p(_numbers(text))
-        return phonemes
+        return self._front_end.read(_numbers(text))
 
 
-def _front_end(cache: Path) -> Callable[[str], str]:
-    from misaki import zh
+class _FrontEnd:
+    """misaki's way from Chinese characters to phonemes, a character at a time, so that it is known which phonemes are whose."""
 
-    chinese_words.load(cache)
-    g2p: Any = zh.ZHG2P()
-    return lambda text: str(g2p(text)[0])
+    def __init__(self, cache: Path) -> None:
+        import pypinyin
+        from misaki import zh
+
+        chinese_words.load(cache)
+        self._marks: Callable[[str], str] = zh.ZHG2P.map_punctuation
+        self._pinyin: Any = partial(pypinyin.lazy_pinyin, style=pypinyin.Style.TONE3, neutral_tone_with_five=True)
+        self._sound: Callable[[str], str] = lru_cache(_SYLLABLES)(zh.ZHG2P.py2ipa)
+
+    def read(self, text: str) -> list[Reading]:
+        """The characters of `text`, each with its phonemes; words are a space apart."""
+        readings: list[Reading] = []
+        for run in _RUNS.findall(self._marks(text)):
+            if not _HAN.match(run):
+                readings.append(Reading("", run))
+                continue
+            for number, word in enumerate(chinese_words.words(run) or [run]):
+                if number:
+                    readings.append(Reading("", " "))
+                syllables = self._pinyin(word)
+                if len(syllables) != len(word):
+                    readings.append(Reading(word, "".join(map(self._sound, syllables)).replace(_NON_SYLLABIC, "")))
+                    continue
+                readings += (
+                    Reading(written, self._sound(syllable).replace(_NON_SYLLABIC, ""))
+                    for written, syllable in zip(word, syllables, strict=True)
+                )
+        return readings
 
 
 def _numbers(text: str) -> str:

@@ -14,8 +14,10 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from agent.models.errors import ModelError
 from agent.providers.local.lane import LaneClosed, LaneFull
+from agent.providers.timing import Sound, Timing, placed
 from agent.providers.tts.script import Language, Piece, runs, sentences
 from agent.providers.tts.speech import SAMPLE_RATE, Speech, silence
+from agent.providers.tts.timed import TimedStream
 from agent.providers.tts.voices import VoiceLane
 
 __all__ = ["LocalSpeechStream", "LocalTTS", "VoiceLane"]
@@ -80,7 +82,7 @@ class LocalTTS(tts.TTS[str]):
         return pieces
 
 
-class LocalSpeechStream(tts.ChunkedStream):
+class LocalSpeechStream(TimedStream):
     """One request; the first sentence is given out while the next one is being made."""
 
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
@@ -89,9 +91,21 @@ class LocalSpeechStream(tts.ChunkedStream):
         output_emitter.initialize(
             request_id=utils.shortuuid("local_tts_"), sample_rate=SAMPLE_RATE, num_channels=1, mime_type="audio/pcm", stream=False
         )
+        seconds, place = 0.0, 0
         try:
             async with asyncio.timeout(max(self._conn_options.timeout, 1.0) + len(self._input_text)):
                 async for speech in voice.speak(self._input_text):
+                    timing, place = timing_of(speech, self._input_text, place, seconds)
+                    self._tell(timing)
                     output_emitter.push(speech.pcm.tobytes())
+                    seconds += speech.seconds
         except TimeoutError as error:
             raise APITimeoutError(f"{voice.model} took too long", retryable=False) from error
+
+
+def timing_of(speech: Speech, text: str, place: int, seconds: float) -> tuple[Timing, int]:
+    """The times of a piece of speech that begins after `seconds`, and the place in `text` behind its last word. Its words are looked for from `place` on."""
+    rate = speech.sample_rate
+    words, place = placed(text, ((word, seconds + start / rate, seconds + end / rate) for word, start, end in speech.words), place)
+    sounds = (Sound(p.symbol, seconds + p.start_sample / rate, seconds + p.end_sample / rate) for p in speech.phones)
+    return Timing(tuple(sounds), tuple(words)), place

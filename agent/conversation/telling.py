@@ -1,0 +1,111 @@
+"""What a client is told of an answer while it is heard: its beginning, its words and moods, the shapes of the mouth ahead of their sound, and its end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from agent.conversation.captions import Captions
+from agent.conversation.face import marks_message, messages_of
+from agent.conversation.output import Output
+from agent.conversation.script import Caption, Mood
+from agent.conversation.stages import Stages
+from agent.media.block import Block
+from agent.media.driving import Driving
+from agent.media.fingerprint import Fingerprint
+from agent.media.timeline import Ended, Fired, Started, Timeline
+from agent.protocol.messages import RATE, AssistantText, AssistantTextDelta, EmotionTag, GenerationEnd, GenerationStart, Message, TurnStages
+
+logger = logging.getLogger("visavis.telling")
+
+
+class TellingHost(Protocol):
+    """The conversation, as its telling sees it."""
+
+    session_id: str
+
+    def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None: ...
+
+
+class Telling:
+    """One a conversation. `stages_wanted`: by the client; `fingerprint`: where the client has to find its clock by the voice's loudness."""
+
+    def __init__(
+        self,
+        host: TellingHost,
+        timeline: Timeline,
+        driving: Driving,
+        output: Output,
+        captions: Captions,
+        stages: Stages,
+        *,
+        stages_wanted: bool,
+        fingerprint: Fingerprint | None,
+        on_event: Callable[[str, float], None],
+    ) -> None:
+        self._host = host
+        self._timeline = timeline
+        self._driving = driving
+        self._output = output
+        self._captions = captions
+        self._stages = stages
+        self._stages_wanted = stages_wanted
+        self._fingerprint = fingerprint
+        self._on_event = on_event
+        self._asked_at: float | None = None
+        self._late = 0
+
+    def asked(self, now: float) -> None:
+        """A question is complete; its answer is waited for from now on."""
+        self._asked_at = now
+
+    def ahead(self, block: Block) -> None:
+        """Before a block is sent: the shapes and words that come, and the marks of its loudness."""
+        if (batch := self._driving.due(self._timeline)) is not None:
+            for message, t in messages_of(batch):
+                self._host.send(message, gen=batch.gen, t=t)
+        if self._fingerprint is not None and (marks := self._fingerprint.push(block)) is not None:
+            self._host.send(marks_message(marks))
+
+    def fired(self, events: list[Fired], due: float) -> None:
+        """What hangs on the block that is sent next."""
+        for fired in events:
+            segment, gen, t = fired.segment, fired.segment.gen, fired.t
+            match fired.event:
+                case Started():
+                    if self._asked_at is not None:
+                        self._on_event("answer_seconds", time.monotonic() - self._asked_at)
+                        self._asked_at = None
+                    self._host.send(GenerationStart(t0=t), gen=gen, t=t)
+                    self._tell_stages(gen, t, self._output.script_of(segment).speech)
+                case Caption(text=text):
+                    self._host.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
+                    self._captions.show(text)
+                case Mood(emotion=emotion):
+                    self._host.send(EmotionTag(name=emotion), gen=gen, t=t)
+                case Ended():
+                    self._tell_lateness(gen)
+                    script = self._output.script_of(segment)
+                    self._host.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
+                    self._host.send(GenerationEnd(t_end=t), gen=gen, t=t)
+                    self._captions.end()
+            self._output.fired(fired)
+
+    def _tell_lateness(self, gen: int) -> None:
+        if late := self._timeline.late - self._late:
+            self._late += late
+            self._on_event("late_voice", late / RATE)
+            logger.info("session %s: %.0f ms of silence within answer %d", self._host.session_id, late / RATE * 1000, gen)
+
+    def _tell_stages(self, gen: int, t: int, speech: object) -> None:
+        stages = self._stages.out(speech, time.monotonic())
+        if not stages:
+            return
+        told = ", ".join(f"{name} {ms} ms" for name, ms in stages.items())
+        logger.info("session %s: answer %d after %s", self._host.session_id, gen, told)
+        for name, ms in stages.items():
+            self._on_event(f"stage:{name}", ms / 1000)
+        if self._stages_wanted:
+            self._host.send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)
