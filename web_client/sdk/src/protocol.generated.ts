@@ -170,6 +170,30 @@ export interface Resume {
   t0: number;
 }
 
+/** Shapes of the mouth from media sample `t` of the envelope on, for `dur` samples: what was told before from `t` on is void.  `ev` is flat: for each shape its samples after `t`, its id (0..14 of `set`, Oculus' order) and how far it is formed, in hundredths. A shape lasts until the next one. Shapes come 25 ms before their sound, as mouths do. `src`: how the times are known, from the voice (`tts`), by laying text over sound (`align`), from a model (`model`), or from loudness alone (`energy`). */
+export interface VisemeTimeline {
+  set: "oculus15";
+  dur: number;
+  ev: number[];
+  src: "tts" | "align" | "model" | "energy";
+}
+
+/** From media sample `t` of the envelope on the face shows this emotion; after `ttl` milliseconds it is neutral again. An unknown name is neutral. */
+export interface EmotionTag {
+  name: string;
+  intensity: number;
+  fade_ms: number;
+  ttl: number;
+}
+
+/** A piece of the answer's text, to be shown from media sample `t` of the envelope on. `words`: for each word (of Chinese: each character) the samples after `t` at which it is said, its first character in `text`, and how many. A later message of the same `id` replaces it: what was held has moved, and it holds the words that are still to come. */
+export interface Subtitle {
+  id: string;
+  text: string;
+  final: boolean;
+  words: number[][];
+}
+
 /** Answer audio for WebSocket clients that take JSON; binary frames of kind 2 carry the same without base64. The envelope's `t` is the first sample's media time. */
 export interface TtsAudioChunk {
   codec: Codec;
@@ -197,6 +221,13 @@ export interface ErrorMessage {
 export interface Clock {
   rtp: number;
   t: number;
+}
+
+/** In a LiveKit room, while the voice sounds: its loudness, so that a client can find out which media sample it hears (through an SFU the sound carries no clock). Byte `k` of `b64` is for the `hop` media samples from `hop · (i0 + k)` on: every 8 samples (−1 … 1) are averaged, of the 60 averages X is the discrete Fourier transform, and the level is round(20 · log10(√(2 · Σ|X_b|², b = 2 … 18) / 60 + 1e-5) + 100), within 0 … 255. */
+export interface MediaFp {
+  i0: number;
+  hop: 480;
+  b64: string;
 }
 
 /** The answer to `ping`; `t` is the media sample being sent now. */
@@ -235,10 +266,14 @@ export interface ServerMessages {
   interrupt: ServerInterrupt;
   hold: Hold;
   resume: Resume;
+  viseme_timeline: VisemeTimeline;
+  emotion_tag: EmotionTag;
+  subtitle: Subtitle;
   tts_audio_chunk: TtsAudioChunk;
   context_ack: ContextAck;
   error: ErrorMessage;
   clock: Clock;
+  media_fp: MediaFp;
   pong: Pong;
   part: Part;
 }

@@ -1,5 +1,7 @@
+import { base64 } from "./base64.js";
 import { Backoff } from "./backoff.js";
 import type { Dial } from "./dial.js";
+import { Driver } from "./driving/driver.js";
 import type { Dispatch, Door, DoorEvents, DoorSetting } from "./doors/door.js";
 import { Held } from "./doors/held.js";
 import { Emitter, call } from "./emitter.js";
@@ -40,6 +42,12 @@ export class LiveSession implements Session {
   readonly #log: LogEntry[] = [];
   readonly #ending = new AbortController();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
+  readonly #driver = new Driver(() => this.heardMedia(), {
+    viseme: (event) => this.#emitter.emit("viseme", event),
+    emotion: (event) => this.#emitter.emit("emotion", event),
+    subtitle: (event) => this.#emitter.emit("subtitle", event),
+    word: (event) => this.#emitter.emit("word", event),
+  });
   #heartbeat = new Heartbeat();
   #playout = new PlayoutReports();
   #door: Door | undefined;
@@ -157,6 +165,7 @@ export class LiveSession implements Session {
   async #end(status: "closed" | "failed", reason?: string): Promise<void> {
     this.#ending.abort(new ConnectError("aborted", "the session was closed"));
     for (const timer of this.#timers) clearInterval(timer);
+    this.#driver.close();
     const door = this.#door;
     this.#door = undefined;
     await door?.close();
@@ -285,7 +294,10 @@ export class LiveSession implements Session {
   #apply(event: MachineEvent): void {
     switch (event.type) {
       case "hello":
-        if (event.fresh) this.#playout = new PlayoutReports();
+        if (event.fresh) {
+          this.#playout = new PlayoutReports();
+          this.#driver.purge(Infinity);
+        }
         this.#greeting?.resolve();
         break;
       case "state":
@@ -304,6 +316,7 @@ export class LiveSession implements Session {
       case "generation_start":
         this.#door?.speaker.begin(event.gen, event.t0);
         this.#playout.begin(event.gen, event.t0);
+        this.#driver.begin(event.t0);
         break;
       case "generation_end":
         this.#playout.end(event.gen, event.t_end);
@@ -311,21 +324,37 @@ export class LiveSession implements Session {
       case "hold":
         this.#report(this.#playout.tick(this.heardMedia()));
         this.#door?.speaker.hold();
+        this.#driver.hold(event.cut_t);
         this.#emitter.emit("hold", { gen: event.gen, cut_t: event.cut_t });
         break;
       case "resume":
         this.#door?.speaker.goOn(event.gen, event.t0);
+        this.#driver.begin(event.t0);
         this.#emitter.emit("resume", { gen: event.gen, t0: event.t0 });
         break;
       case "interrupt":
         this.#silence(event.gen);
         this.#emitter.emit("interrupt", { gen: event.gen, cut_t: event.cut_t, reason: event.reason });
         break;
+      case "visemes":
+        this.#driver.visemes(event.gen, event.t, event.ev);
+        break;
+      case "emotion": {
+        const { type: _, ...emotion } = event;
+        this.#driver.emotion(emotion);
+        break;
+      }
+      case "subtitle":
+        this.#driver.subtitle(event.gen, event.t, event.id, event.text, event.words);
+        break;
       case "audio":
         this.#door?.audio?.(event.gen, event.t, event.chunk);
         break;
       case "clock":
         this.#door?.clock?.(event.rtp, event.t);
+        break;
+      case "media_fp":
+        this.#door?.marks?.(event.i0, base64(event.b64) ?? new Uint8Array());
         break;
       case "error":
         this.#refused(event);
@@ -350,6 +379,7 @@ export class LiveSession implements Session {
   #silence(minGen: number): void {
     const report = this.#playout.interrupt(minGen, this.heardMedia());
     this.#door?.speaker.purge(minGen);
+    this.#driver.purge(minGen);
     this.#report(report);
   }
 

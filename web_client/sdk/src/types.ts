@@ -1,4 +1,5 @@
 import type { Room } from "livekit-client";
+import type { EmotionEvent, SubtitleEvent, VisemeEvent, WordEvent } from "./driving/driver.js";
 import type { Envelope, LanguageChoice, ServerHello, State } from "./protocol.generated.js";
 
 export type Language = LanguageChoice;
@@ -50,6 +51,14 @@ export interface SessionEvents {
   hold: { gen: number; cut_t: number };
   resume: { gen: number; t0: number };
   interrupt: { gen: number; cut_t: number; reason: string };
+  /** The mouth takes a shape, when its sample is at the ear. An interrupt, or a hold, brings it to rest at once. */
+  viseme: VisemeEvent;
+  /** The face takes on an emotion. */
+  emotion: EmotionEvent;
+  /** The next piece of the answer's text begins to be heard. */
+  subtitle: SubtitleEvent;
+  /** The next word of a subtitle (of Chinese: the next character) is being heard. */
+  word: WordEvent;
   error: { code: string; message: string; recoverable: boolean; retry_ms?: number };
   connection: ConnectionEvent;
   /** Every message that was accepted, after the events above. */

@@ -29,6 +29,8 @@ export interface Door {
   audio?(gen: number, t: number, chunk: { codec: string; sample_rate: number; data: string }): void;
   /** The peer's clock (see RtpClock). */
   clock?(rtp: number, t: number): void;
+  /** The voice's loudness in steps of 10 ms, from step `first` on (LiveKit only). */
+  marks?(first: number, levels: Uint8Array): void;
   close(): Promise<void>;
 }
 

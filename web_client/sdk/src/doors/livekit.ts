@@ -139,7 +139,7 @@ export class LiveKitDoor implements Door {
     this.#meet(participant);
     if (!this.#isAgent(participant.identity) || track.kind !== Track.Kind.Audio || source !== Track.Source.Microphone || track === this.#voice) return;
     this.#voice = track;
-    this.speaker.attach(track.mediaStreamTrack);
+    this.speaker.attach(track.mediaStreamTrack, track.receiver, true);
     // In the caller's own room the caller may play it, now or later: then we do not.
     const yieldTo = (): void => {
       this.speaker.silent = track.attachedElements.length > 0;
@@ -176,6 +176,10 @@ export class LiveKitDoor implements Door {
         : participant.sendText(json, { topic: TOPIC, destinationIdentities });
     // What cannot be sent is lost with the connection, and the room tells of that itself.
     this.#sending = this.#sending.then(() => (this.#closed ? undefined : deliver())).catch(() => undefined);
+  }
+
+  marks(first: number, levels: Uint8Array): void {
+    this.speaker.marks(first, levels);
   }
 
   async close(): Promise<void> {

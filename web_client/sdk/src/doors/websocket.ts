@@ -1,3 +1,4 @@
+import { base64 } from "../base64.js";
 import { ConnectError } from "../errors.js";
 import { microphoneNode } from "../media/worklets.js";
 import type { Microphone } from "../media/microphone.js";
@@ -136,14 +137,6 @@ class Capture {
     this.#node.port.onmessage = null;
     this.#microphone.source.disconnect(this.#node);
     this.#node.disconnect();
-  }
-}
-
-function base64(data: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-  } catch {
-    return undefined; // no base64: sound that cannot be understood is left out
   }
 }
 

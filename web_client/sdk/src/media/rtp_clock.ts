@@ -6,6 +6,19 @@ export interface RtpSource {
   timestamp: number;
 }
 
+/** The last packet that a receiver has decoded, and the time on the clock of its timestamp: browsers disagree whether that counts from the page's start or from 1970. */
+export function lastPacket(receiver: RTCRtpReceiver | undefined): { packet: RTCRtpSynchronizationSource; now: number } | null {
+  const packet = receiver?.getSynchronizationSources()[0];
+  return packet ? { packet, now: performance.now() + (packet.timestamp > 1e12 ? performance.timeOrigin : 0) } : null;
+}
+
+const age = (source: RtpSource, nowMs: number): number => Math.min(MAX_AGE_MS, Math.max(0, nowMs - source.timestamp));
+
+/** RTP time (fractional) that is decoded now. */
+export function decodedAt(source: RtpSource, nowMs: number): number {
+  return source.rtpTimestamp + age(source, nowMs) * SAMPLES_A_MS;
+}
+
 /** A packet is at most this old while the stream runs: beyond, the clock stands. */
 const MAX_AGE_MS = 60;
 const SAMPLES_A_MS = RATE / 1000;
@@ -32,7 +45,6 @@ export class RtpClock {
     const decoded = this.#anchor.t + ((source.rtpTimestamp - this.#anchor.rtp) | 0);
     // A signed difference reaches 12 hours; the anchor follows, so that a session may last longer.
     if (decoded - this.#anchor.t > REBASE) this.#anchor = { rtp: source.rtpTimestamp, t: decoded };
-    const age = Math.min(MAX_AGE_MS, Math.max(0, nowMs - source.timestamp));
-    return Math.max(0, Math.round(decoded + (age - this.playoutDelayMs) * SAMPLES_A_MS));
+    return Math.max(0, Math.round(decoded + (age(source, nowMs) - this.playoutDelayMs) * SAMPLES_A_MS));
   }
 }

@@ -1,8 +1,10 @@
 import { closeContext, resumeContext, streamSource } from "./context.js";
 import { Gate } from "./gate.js";
 import { Meter } from "./level.js";
-import { RtpClock } from "./rtp_clock.js";
+import { RATE } from "../protocol/limits.js";
+import { lastPacket, RtpClock } from "./rtp_clock.js";
 import type { Speaker } from "./speaker.js";
+import { StreamAnchor } from "./stream_anchor.js";
 
 const GATE_MS = 10;
 const STATS_MS = 500;
@@ -24,6 +26,7 @@ export class TrackSpeaker implements Speaker {
   #receiver: RTCRtpReceiver | undefined;
   #source: MediaStreamAudioSourceNode | undefined;
   #meter: Meter | undefined;
+  #anchor: StreamAnchor | undefined;
   #gateTimer: ReturnType<typeof setInterval> | undefined;
   #statsTimer: ReturnType<typeof setInterval> | undefined;
   #played: { delay: number; samples: number } | undefined;
@@ -41,8 +44,8 @@ export class TrackSpeaker implements Speaker {
     this.#mute();
   }
 
-  /** Plays a track. With its receiver, `heard` is known once the server has told its clock. */
-  attach(track: MediaStreamTrack, receiver?: RTCRtpReceiver): void {
+  /** Plays a track. With its receiver, `heard` is known once the server has told its clock; `behindSfu`: it is to be found by the server's marks. */
+  attach(track: MediaStreamTrack, receiver?: RTCRtpReceiver, behindSfu = false): void {
     this.#detach();
     const stream = new MediaStream([track]);
     // Chromium feeds Web Audio from a remote track only while an element pulls it.
@@ -51,7 +54,13 @@ export class TrackSpeaker implements Speaker {
     this.#source = streamSource(stream, this.#context);
     this.#meter = new Meter(this.#source);
     this.#receiver = receiver;
+    if (receiver && behindSfu && this.#source.context.sampleRate === RATE) this.#anchor = new StreamAnchor(this.#source, receiver, this.clock);
     if (receiver) this.#statsTimer = setInterval(() => void this.#measureDelay(receiver), STATS_MS);
+  }
+
+  /** The server's marks of the voice's loudness, from index `first` on. */
+  marks(first: number, levels: Uint8Array): void {
+    this.#anchor?.told(first, levels);
   }
 
   begin(gen: number, t0: number): void {
@@ -78,11 +87,8 @@ export class TrackSpeaker implements Speaker {
   }
 
   heard(): number | null {
-    const source = this.#receiver?.getSynchronizationSources()[0];
-    if (!source) return null;
-    // Browsers disagree whether it counts from the page's start or from 1970.
-    const now = performance.now() + (source.timestamp > 1e12 ? performance.timeOrigin : 0);
-    return this.clock.heard(source, now);
+    const last = lastPacket(this.#receiver);
+    return last && this.clock.heard(last.packet, last.now);
   }
 
   level(): number {
@@ -136,11 +142,13 @@ export class TrackSpeaker implements Speaker {
   #detach(): void {
     clearInterval(this.#statsTimer);
     this.#meter?.close();
+    this.#anchor?.close();
     this.#source?.disconnect();
     if (this.#source && this.#source.context !== this.#context) void closeContext(this.#source.context);
     this.#element.srcObject = null;
     this.#receiver = undefined;
     this.#meter = undefined;
+    this.#anchor = undefined;
     this.#source = undefined;
     this.#played = undefined;
   }

@@ -2,11 +2,12 @@ import { ConnectError } from "../errors.js";
 
 // Files of their own, from the page's own origin: a strict Content-Security-Policy lets neither data: nor blob: through.
 const PLAYER = new URL("../../worklets/player.js?no-inline", import.meta.url);
+const FINGERPRINT = new URL("../../worklets/fingerprint.js?no-inline", import.meta.url);
 const MICROPHONE = new URL("../../worklets/microphone.js?no-inline", import.meta.url);
 
 async function load(context: BaseAudioContext, url: URL): Promise<void> {
   if (!context.audioWorklet) {
-    throw new ConnectError("unsupported", "sound over a WebSocket needs an AudioWorklet: a current browser, and a page from https or from this machine");
+    throw new ConnectError("unsupported", "an AudioWorklet is needed: a current browser, and a page from https or from this machine");
   }
   try {
     await context.audioWorklet.addModule(url);
@@ -31,4 +32,10 @@ export async function microphoneNode(context: BaseAudioContext): Promise<AudioWo
     channelCountMode: "explicit",
     channelInterpretation: "speakers",
   });
+}
+
+/** Measures its input's loudness (see `worklets/fingerprint.js`). */
+export async function fingerprintNode(context: BaseAudioContext): Promise<AudioWorkletNode> {
+  await load(context, FINGERPRINT);
+  return new AudioWorkletNode(context, "visavis-fingerprint", { numberOfInputs: 1, numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit" });
 }

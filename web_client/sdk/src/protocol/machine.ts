@@ -11,6 +11,7 @@ import type {
   Envelope,
   ErrorMessage,
   Clock,
+  MediaFp,
   Pong,
   ServerHello,
   ServerMessage,
@@ -34,8 +35,12 @@ export type MachineEvent =
   | { type: "hold"; gen: number; cut_t: number }
   | { type: "resume"; gen: number; t0: number }
   | { type: "interrupt"; gen: number; cut_t: number; reason: string }
+  | { type: "visemes"; gen: number; t: number; ev: number[] }
+  | { type: "emotion"; gen: number; t: number; name: string; intensity: number; fade_ms: number; ttl: number }
+  | { type: "subtitle"; gen: number; t: number; id: string; text: string; words: number[][] }
   | { type: "audio"; gen: number; t: number; chunk: TtsAudioChunk }
   | ({ type: "clock" } & Clock)
+  | ({ type: "media_fp" } & MediaFp)
   | ({ type: "pong" } & Pong)
   | ({ type: "context_ack" } & ContextAck)
   | ({ type: "error" } & ErrorMessage)
@@ -50,7 +55,7 @@ export interface Counters {
   faults: Record<Fault, number>;
 }
 
-const OF_THE_SESSION: ReadonlySet<keyof ServerMessages> = new Set(["hello", "error", "clock", "pong", "context_ack", "part"]);
+const OF_THE_SESSION: ReadonlySet<keyof ServerMessages> = new Set(["hello", "error", "clock", "media_fp", "pong", "context_ack", "part"]);
 const OF_AN_ANSWER: ReadonlySet<keyof ServerMessages> = new Set([
   "assistant_text_delta",
   "assistant_text",
@@ -59,6 +64,9 @@ const OF_AN_ANSWER: ReadonlySet<keyof ServerMessages> = new Set([
   "generation_end",
   "hold",
   "resume",
+  "viseme_timeline",
+  "emotion_tag",
+  "subtitle",
   "tts_audio_chunk",
 ]);
 
@@ -190,10 +198,18 @@ export class SessionMachine {
       case "interrupt":
         this.#minGen = Math.max(this.#minGen, gen);
         return [...this.#cut(this.#minGen), { type: "interrupt", gen, cut_t: d.cut_t, reason: d.reason }];
+      case "viseme_timeline":
+        return t === null ? [] : [{ type: "visemes", gen, t, ev: d.ev }];
+      case "emotion_tag":
+        return t === null ? [] : [{ type: "emotion", gen, t, name: d.name, intensity: d.intensity ?? 1, fade_ms: d.fade_ms ?? 300, ttl: d.ttl ?? 6000 }];
+      case "subtitle":
+        return t === null ? [] : [{ type: "subtitle", gen, t, id: this.#unique(d.id), text: d.text, words: d.words }];
       case "tts_audio_chunk":
         return t === null ? [] : [{ type: "audio", gen, t, chunk: d }];
       case "clock":
         return [{ type: "clock", rtp: d.rtp, t: d.t }];
+      case "media_fp":
+        return [{ type: "media_fp", ...d }];
       case "pong":
         return [{ type: "pong", id: d.id, t: d.t }];
       case "context_ack":

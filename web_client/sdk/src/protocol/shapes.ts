@@ -7,6 +7,7 @@ type Shape<D> = { readonly [K in keyof D]-?: Check };
 const text: Check = (value) => typeof value === "string";
 const flag: Check = (value) => typeof value === "boolean";
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const share: Check = (value) => typeof value === "number" && value >= 0 && value <= 1;
 const identifier: Check = (value) => typeof value === "string" && value.length >= 1 && value.length <= 64;
 const either =
   (...allowed: unknown[]): Check =>
@@ -47,6 +48,10 @@ export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<Server
   hold: { cut_t: count },
   resume: { t0: count },
   interrupt: { cut_t: count, reason: text },
+  viseme_timeline: { set: either("oculus15"), dur: count, ev: list(count), src: text },
+  emotion_tag: { name: text, intensity: maybe(share), fade_ms: maybe(count), ttl: maybe(count) },
+  subtitle: { id: identifier, text, final: maybe(flag), words: list(list(Number.isSafeInteger)) },
+  media_fp: { i0: count, hop: either(480), b64: text },
   tts_audio_chunk: { codec: either("pcm", "opus"), sample_rate: count, seq: count, data: text },
   context_ack: { version: count, accepted: flag, reason: maybe(text) },
   error: { code: text, message: text, recoverable: flag, retry_ms: maybe(count) },

@@ -1,0 +1,5 @@
+/** What the adapters listen to: a `Session`, or anything that tells the same. */
+export interface FaceSource {
+  on(event: "viseme", fn: (event: { id: number; weight: number }) => void): () => void;
+  on(event: "emotion", fn: (event: { name: string; intensity: number; ttl: number }) => void): () => void;
+}

@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { AnchorEstimate } from "../../src/media/anchor.js";
+import { FingerprintMatcher } from "../../src/media/fingerprint.js";
+import { Loudness } from "../../worklets/fingerprint.js";
+
+/** Numbers in [0, 1) that are the same each time. */
+function* numbers(seed: number): Generator<number, never> {
+  for (let x = seed; ; ) yield (x = (x * 16807) % 2147483647) / 2147483647;
+}
+
+/** Noise in syllables. */
+function voice(seconds: number, seed = 1): Float32Array {
+  const random = numbers(seed);
+  const out = new Float32Array(seconds * 48_000);
+  let level = 0;
+  for (let k = 0; k < out.length; k++) {
+    if (k % 4800 === 0) level = 10 ** (-2 * random.next().value);
+    out[k] = level * (random.next().value - 0.5);
+  }
+  return out;
+}
+
+/** Marks as the server makes them: every 480 samples. */
+function marksOf(sound: Float32Array): Uint8Array {
+  const loudness = new Loudness();
+  const levels: number[] = [];
+  loudness.push(sound, (level, taken) => taken % 480 === 0 && levels.push(Math.round(level)));
+  return Uint8Array.from(levels);
+}
+
+/** The sound from sample `from` on, as the worklet reports it, beginning at frame `frame`. */
+function listen(matcher: FingerprintMatcher, sound: Float32Array, from: number, frame: number, seconds: number): void {
+  const loudness = new Loudness();
+  let levels: number[] = [];
+  let first = 0;
+  loudness.push(sound.subarray(from, from + seconds * 48_000), (level, taken) => {
+    if (levels.length === 0) first = frame + taken;
+    levels.push(level);
+    if (levels.length < 20) return;
+    matcher.heard(first, levels);
+    levels = [];
+  });
+}
+
+describe("marks in what is heard", () => {
+  const sound = voice(4);
+
+  test.each([0, 17, 60, 119, 4321])("are found to about a millisecond (%i samples off)", (off) => {
+    const matcher = new FingerprintMatcher();
+    matcher.told(100, marksOf(sound).slice(0, 200));
+    listen(matcher, sound, off, 7000, 3);
+    const match = matcher.match()!;
+    // Sample 0 of the sound is media sample 48,000; the listener's frame 7,000 is sample `off`.
+    expect(Math.abs(match.t - 48_000 - off - (match.frame - 7000))).toBeLessThan(60);
+  });
+
+  test("are found in a sound that is softer and noisy", () => {
+    const random = numbers(5);
+    const noisy = sound.map((x) => 0.3 * x + 0.002 * (random.next().value - 0.5));
+    const matcher = new FingerprintMatcher();
+    matcher.told(0, marksOf(sound).slice(0, 200));
+    listen(matcher, noisy, 0, 0, 3);
+    const match = matcher.match()!;
+    expect(Math.abs(match.t - match.frame)).toBeLessThan(48);
+  });
+
+  test("are not found in another sound, in silence, or in a tone that says nothing of time", () => {
+    const other = new FingerprintMatcher();
+    other.told(0, marksOf(sound).slice(0, 200));
+    listen(other, voice(4, 99), 0, 0, 3);
+    expect(other.match()).toBeNull();
+    const flat = new FingerprintMatcher();
+    flat.told(0, new Uint8Array(200).fill(80));
+    listen(flat, sound, 0, 0, 3);
+    expect(flat.match()).toBeNull();
+    expect(new FingerprintMatcher().match()).toBeNull();
+  });
+
+  test("a gap in either begins anew", () => {
+    const matcher = new FingerprintMatcher();
+    matcher.told(0, marksOf(sound).slice(0, 79));
+    matcher.told(90, marksOf(sound).slice(90, 100));
+    listen(matcher, sound, 0, 0, 3);
+    expect(matcher.match()).toBeNull();
+  });
+});
+
+describe("the anchor", () => {
+  test("is the median, and single estimates that are far off do not move it", () => {
+    const anchor = new AnchorEstimate();
+    for (const noise of [0, 100, -100, 50, -50, 10_000]) anchor.add(2 ** 32 - 1000 + noise, 0);
+    expect(anchor.add(2 ** 32 - 1000, 0)).toBeCloseTo(0, -2);
+  });
+
+  test("goes through the wrap of RTP time", () => {
+    const anchor = new AnchorEstimate();
+    expect(anchor.add(2 ** 32 - 480, 48_000)).toBe(0);
+    expect(anchor.add(480, 48_960)).toBe(0);
+  });
+
+  test("follows a stream that was moved, when the new place lasts", () => {
+    const anchor = new AnchorEstimate();
+    for (let k = 0; k < 50; k++) anchor.add(k * 480, k * 480);
+    const moved = Array.from({ length: 5 }, (_, k) => anchor.add(1e6 + k * 480, k * 480));
+    expect(moved.slice(0, 2)).toEqual([-1e6, -1e6]);
+    expect(moved.slice(2)).toEqual([0, 0, 0]);
+  });
+});
