@@ -1,13 +1,14 @@
 /** Joins the SDK's session to the screen: events change the model, the model is drawn, the screen's wishes go to the session. */
 
 import type { connect, ConnectionEvent, Session } from "@visavis/sdk";
-import { closeLines, cutAnswers, hear } from "./captions.ts";
+import { closeLines, cutAnswers, hear, keyOf } from "./captions.ts";
 import { Face } from "./face/face.ts";
 import { chooseLocale, translator } from "./i18n/index.ts";
 import { chooseDoor, pollInfo } from "./info.ts";
 import { moodOf, type Model } from "./model.ts";
 import { withLanguage, type LanguageChoice, type Options } from "./options.ts";
 import { problemOfCode, problemOfError, problemOfMicrophone, problem, type Problem } from "./problems.ts";
+import { SaidWord } from "./said.ts";
 import { followTurns } from "./turn_times.ts";
 import { keepTurn } from "./turns.ts";
 import { Screen } from "./view/screen.ts";
@@ -29,7 +30,7 @@ export class App {
   private run = 0;
   private drawing = false;
   private readonly stop = new AbortController();
-  private readonly face = new Face();
+  private readonly face: Face;
   private readonly screen: Screen;
 
   constructor(private readonly around: Surroundings) {
@@ -40,6 +41,7 @@ export class App {
       state: "idle", connection: null, problem: isSecureContext ? null : problem("microphone_insecure_origin", { origin: location.origin }),
       microphonePossible, hasMicrophone: false, muted: false, lines: [], turns: [], waterfall: false,
     };
+    this.face = new Face(around.options.face ?? (this.model.locale === "zh" ? "mei" : "vera"));
     this.screen = new Screen(this.face, {
       start: () => void this.start(this.model.microphonePossible),
       send: (text) => void this.send(text),
@@ -127,6 +129,8 @@ export class App {
     window.visavis = session;
     this.face.ears = { input: () => session.inputLevel(), output: () => session.outputLevel() };
     const { run } = this;
+    const { karaoke } = this.screen;
+    const said = new SaidWord();
     this.unsubscribe = [
       session.on("state", ({ state }) => this.change({ state })),
       session.on("user_text", (e) => this.change({ lines: hear(this.model.lines, { ...e, who: "user" }, run) })),
@@ -134,6 +138,15 @@ export class App {
         const passed = this.model.problem?.passing ? { problem: null } : {};
         this.change({ lines: hear(this.model.lines, { ...e, who: "agent" }, run), ...passed });
       }),
+      session.on("viseme", ({ id, weight }) => this.face.setViseme({ id, weight })),
+      session.on("subtitle", ({ id, text }) => said.begin(id, text)),
+      session.on("word", ({ id, start, length }) => {
+        const key = keyOf(run, "agent", id.slice(0, id.lastIndexOf(".")));
+        const word = said.word(id, start, length, karaoke.shown(key));
+        if (word) karaoke.mark(key, word.start, word.end);
+      }),
+      session.on("state", ({ state }) => state === "speaking" || karaoke.unmark()),
+      session.on("emotion", ({ name, intensity, ttl }) => this.face.feel(name, intensity, ttl / 1000)),
       session.on("interrupt", () => this.change({ lines: cutAnswers(this.model.lines) })),
       session.on("error", (e) => this.change({ problem: problemOfCode(e.code, e.message) })),
       followTurns(session, run, () => this.model.lines.findLast((line) => line.who === "user")?.text ?? "", (turn) => this.change({ turns: keepTurn(this.model.turns, turn) })),
@@ -171,6 +184,8 @@ export class App {
     for (const stop of this.unsubscribe.splice(0)) stop();
     this.session = null;
     this.face.ears = { input: () => 0, output: () => 0 };
+    this.face.setViseme(null);
+    this.screen.karaoke.unmark();
     this.change({ phase: "over", state: "idle", hasMicrophone: false, muted: false, lines: closeLines(this.model.lines) });
   }
 

@@ -24,9 +24,12 @@ export interface Heard {
 /** A kiosk talks all day; older lines fall off. */
 export const MOST_LINES = 300;
 
+/** The key of a line: of a speaker's utterance in the page's conversation number `run`. */
+export const keyOf = (run: number, who: Who, id: string): string => `${run}-${who}-${id}`;
+
 /** Puts in or replaces the line of the same speaker and id. A final line takes no partial that comes late; a line that ends empty goes. `run` tells the conversation: ids may come again in the next. */
 export function hear(lines: readonly Line[], heard: Heard, run = 0): readonly Line[] {
-  const key = `${run}-${heard.who}-${heard.id}`;
+  const key = keyOf(run, heard.who, heard.id);
   const at = lines.findLastIndex((line) => line.key === key);
   const old = lines[at];
   if (old?.final && !heard.final) return lines;

@@ -3,12 +3,17 @@ import { chooseDoor, parseInfo, personaName, pollInfo, type Info } from "../src/
 import { parseOptions, withLanguage } from "../src/options.ts";
 
 describe("the address", () => {
-  it("has defaults", () => expect(parseOptions("")).toEqual({ door: "auto", persona: undefined, language: "auto" }));
+  it("has defaults", () => expect(parseOptions("")).toEqual({ door: "auto", persona: undefined, language: "auto", face: undefined }));
 
   it.each(["auto", "peer", "livekit", "ws"])("names the door %s", (door) => expect(parseOptions(`?door=${door}`).door).toBe(door));
 
   it("names persona and language", () => {
-    expect(parseOptions("?persona=guide&lang=zh-CN")).toEqual({ door: "auto", persona: "guide", language: "zh" });
+    expect(parseOptions("?persona=guide&lang=zh-CN")).toEqual({ door: "auto", persona: "guide", language: "zh", face: undefined });
+  });
+
+  it("names who is seen", () => {
+    expect(parseOptions("?face=mei").face).toBe("mei");
+    for (const odd of ["", "constructor", "Mei", "<b>"]) expect(parseOptions(`?face=${odd}`).face).toBeUndefined();
   });
 
   it("is not trusted", () => {

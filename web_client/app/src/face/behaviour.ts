@@ -1,5 +1,6 @@
 /** How the digital human holds itself: breath, blinks, glances, the tilt of someone who listens. Levels and moods in, a pose out; no drawing, no clock. */
 
+import { CALM, type Expression } from "./emotions.ts";
 import { Blink, random, Spring } from "./motion.ts";
 import { clamp01 } from "./visemes.ts";
 
@@ -15,6 +16,8 @@ export interface Senses {
   readonly look: { readonly x: number; readonly y: number } | null;
   /** The viewer asked for less motion: blinks, lids and mouth stay, the body is still. */
   readonly calm: boolean;
+  /** What is felt beside the mood. */
+  readonly expression?: Expression;
 }
 
 /** −1..1 unless said otherwise; positive is the viewer's right, and down. */
@@ -94,7 +97,7 @@ export class Behaviour {
   }
 
   step(senses: Senses, seconds: number): Pose {
-    const { mood, calm } = senses;
+    const { mood, calm, expression: felt = CALM } = senses;
     const manner = MANNERS[mood];
     this.time += seconds;
     if (mood !== this.mood) this.enter(mood);
@@ -114,21 +117,21 @@ export class Behaviour {
     const breath = still * Math.sin((t * 2 * Math.PI) / (mood === "asleep" ? 5.4 : 4.1));
 
     const yaw = this.yaw.step(still * (gazeX * 0.5 + this.drift) + swayX, seconds);
-    const pitch = this.pitch.step(still * (manner.pitch + gazeY * 0.35 + 0.42 * beat) + swayY, seconds);
-    const roll = this.roll.step(still * (manner.roll + this.drift * 2.4) + swayX * 5, seconds);
+    const pitch = this.pitch.step(still * (manner.pitch + felt.pitch + gazeY * 0.35 + 0.42 * beat) + swayY, seconds);
+    const roll = this.roll.step(still * (manner.roll + felt.roll + this.drift * 2.4) + swayX * 5, seconds);
     const input = mood === "listening" ? clamp01((senses.input - 0.3) / 0.45) : 0;
     const lean = this.lean.step(still * (manner.lean + 0.25 * input), seconds);
-    const brow = this.brow.step(manner.brow + 0.3 * input, seconds) + this.accent.step(0, seconds);
+    const brow = this.brow.step(manner.brow + felt.brow + 0.3 * input, seconds) + this.accent.step(0, seconds);
     const quirk = this.quirk.step(mood === "thinking" ? 0.34 : 0, seconds);
-    const lids = this.lids.step(manner.lids - Math.max(0, gazeY) * 0.28 + Math.max(0, brow - 0.2) * 0.1, seconds);
-    const smile = this.smile.step(manner.smile, seconds);
+    const lids = this.lids.step(manner.lids + felt.lids - Math.max(0, gazeY) * 0.28 + Math.max(0, brow - 0.2) * 0.1, seconds);
+    const smile = this.smile.step(Math.max(-1, Math.min(1, manner.smile + felt.smile)), seconds);
     return {
       yaw, pitch, roll, lean, breath, gazeX, gazeY,
       lids: lids * (mood === "asleep" ? 1 : this.blink.step(seconds, calm ? 0.6 : mood === "speaking" ? 1.2 : 1)),
       squint: clamp01(smile * 0.62),
       browLeft: brow - quirk * 0.35,
       browRight: brow + quirk,
-      worry: this.worry.step(manner.worry, seconds),
+      worry: this.worry.step(Math.max(-1, Math.min(1, manner.worry + felt.worry)), seconds),
       smile,
     };
   }

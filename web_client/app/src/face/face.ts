@@ -1,6 +1,8 @@
 /** The face on the page: senses in, frames out. One loop of animation frames; none while the page is hidden. */
 
 import { Behaviour, type Mood } from "./behaviour.ts";
+import type { CharacterName } from "./characters.ts";
+import { Feeling } from "./emotions.ts";
 import { LoudnessMouth, type Viseme } from "./loudness.ts";
 import { drawsInSoftware, Pace } from "./pace.ts";
 import { Portrait } from "./portrait.ts";
@@ -26,10 +28,11 @@ export class Face {
   /** Called with each whole frame that is drawn: the microphone's loudness, and the seconds since the last. */
   onFrame: ((input: number, seconds: number) => void) | null = null;
 
-  private readonly portrait = new Portrait();
+  private readonly portrait: Portrait;
   private readonly behaviour = new Behaviour();
   private readonly pace = new Pace(drawsInSoftware());
   private readonly loudness = new LoudnessMouth();
+  private readonly feeling = new Feeling();
   private readonly reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
   private mouth: MouthShape = REST;
   private driven: Viseme | null = null;
@@ -40,7 +43,8 @@ export class Face {
   private frame = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
+  constructor(character: CharacterName = "vera") {
+    this.portrait = new Portrait(character);
     this.element = document.createElement("div");
     this.element.className = "face";
     this.element.dataset["testid"] = "face";
@@ -54,6 +58,11 @@ export class Face {
   /** Shows viseme `id` (0..14) at `weight` (0..1) until the next call; null gives the mouth back to the loudness of the voice. */
   setViseme(viseme: Viseme | null): void {
     this.driven = viseme;
+  }
+
+  /** Shows an emotion (see `emotions.ts`) at `intensity` (0..1) for so many seconds. */
+  feel(name: string, intensity: number, seconds: number): void {
+    this.feeling.feel(name, intensity, seconds);
   }
 
   /** Draws the eyes to a point of the window, in pixels, for a moment. */
@@ -100,7 +109,7 @@ export class Face {
     this.mouth = approach(this.mouth, visemeShape(viseme.id, viseme.weight), seconds);
     if (now > this.lookUntil) this.look = null;
     const input = this.ears.input();
-    const pose = this.behaviour.step({ mood: this.mood, input, output, look: this.look, calm: this.reducedMotion.matches }, seconds);
+    const pose = this.behaviour.step({ mood: this.mood, input, output, look: this.look, calm: this.reducedMotion.matches, expression: this.feeling.step(seconds) }, seconds);
     if (frame === "whole") {
       this.portrait.draw(pose, this.mouth);
       this.onFrame?.(input, Math.min(LONGEST_STEP_SECONDS, (now - this.wholeAt) / 1000));

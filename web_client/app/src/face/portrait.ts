@@ -1,6 +1,7 @@
 /** The drawing: a portrait in layers, built once, then only moved. Its colours are CSS variables, so that the evening theme lights it otherwise. */
 
 import type { Pose } from "./behaviour.ts";
+import { CHARACTERS, type CharacterName, type Strand } from "./characters.ts";
 import { browPath, eyePaths } from "./eye.ts";
 import { type MouthPaths, mouthPaths, n } from "./mouth.ts";
 import { gradients } from "./paint.ts";
@@ -13,29 +14,6 @@ const HEAD = { x: 320, y: 286, scale: 1.2 };
 const TURN = 15;
 const NOD = 11;
 
-const HAIR_BACK =
-  "M10 -184C92 -186 150 -132 148 -56C147 -20 166 8 160 48C156 76 172 98 160 124C150 148 126 150 112 140C100 158 82 156 74 140L-76 140C-84 160 -110 160 -120 144"
-  + "C-146 154 -172 134 -168 106C-166 86 -156 70 -160 44C-165 8 -148 -18 -148 -54C-148 -134 -84 -186 10 -184Z";
-const HAIR_FAR =
-  "M40 -152C58 -118 88 -98 100 -56C106 -34 106 -14 103 0C116 -8 130 2 131 24C143 8 149 -22 148 -56C150 -132 92 -186 10 -184C22 -176 34 -166 40 -152Z";
-const HAIR_NEAR =
-  "M46 -158C14 -186 -40 -190 -86 -160C-132 -130 -152 -92 -150 -46C-150 -22 -160 0 -158 32C-156 62 -142 84 -120 104C-126 74 -112 54 -107 22C-103 -8 -104 -34 -84 -52"
-  + "C-48 -84 20 -92 46 -158Z";
-const FRINGE = "M46 -158C2 -152 -66 -140 -98 -92C-110 -74 -116 -50 -112 -24C-102 -52 -84 -62 -58 -74C-14 -92 30 -104 46 -158Z";
-const WISP = "M46 -158C56 -122 74 -112 84 -84C90 -66 90 -54 86 -42C84 -66 68 -82 58 -98C50 -112 46 -132 46 -158Z";
-const HAIR_SHADE =
-  "M50 -162C24 -100 -44 -82 -80 -48C-98 -30 -98 0 -101 30L-110 60L-96 64C-90 30 -92 -4 -74 -26C-36 -68 28 -72 52 -118C58 -98 78 -82 84 -54C88 -36 94 -8 95 22C96 44 100 62 104 74L114 40L108 -60Z";
-const STRANDS: readonly (readonly [number, number, number, number, number, number, number, string])[] = [
-  [36, -158, -70, -150, -116, -52, 11, "hair-glow"],
-  [20, -150, -60, -128, -98, -56, 7, "hair-glow"],
-  [-126, -64, -146, -10, -138, 48, 8, "hair-glow"],
-  [-118, -20, -130, 40, -122, 88, 5, "hair-glow"],
-  [62, -150, 122, -124, 136, -48, 9, "hair-rim"],
-  [56, -134, 104, -112, 120, -46, 5, "hair-glow"],
-  [150, 40, 168, 90, 146, 128, 7, "hair-rim"],
-  [134, 60, 148, 96, 128, 130, 6, "hair-glow"],
-  [-150, 84, -156, 120, -128, 136, 7, "hair-glow"],
-];
 const NECK = "M-50 88C-48 146 -52 176 -66 200C-40 244 42 244 68 200C54 176 50 146 52 88Z";
 const BODY =
   "M-72 214C-108 238 -170 240 -210 276C-246 310 -260 392 -266 560L266 560C260 392 246 310 212 276C174 240 110 238 74 214C40 254 -38 254 -72 214Z";
@@ -87,7 +65,8 @@ export class Portrait {
   private readonly eyes: readonly Eye[];
   private readonly mouth: Record<"lips" | "upperLip" | "inside" | "clip" | "upperTeeth" | "lowerTeeth" | "tongue" | "seam" | "gloss" | "under" | "dimples", Pen>;
 
-  constructor() {
+  constructor(name: CharacterName = "vera") {
+    const character = CHARACTERS[name];
     const own = `portrait${++portraits}`; // clip paths differ between portraits, and ids are the document's
     const pen = (tag: string, attributes: Record<string, string | number> = {}, ...inside: SVGElement[]): Pen => new Pen(shape(tag, attributes, ...inside));
     const layer = (...inside: SVGElement[]): Pen => new Pen(group({}, ...inside));
@@ -105,7 +84,7 @@ export class Portrait {
       shape("path", { d: "M-50 100C-44 164 46 166 52 100L53 140C40 196 -38 192 -51 140Z", class: "skin-deep", opacity: 0.55 }),
     );
 
-    this.backHair = layer(shape("path", { d: HAIR_BACK, fill: "url(#hair-back)" }), ...STRANDS.slice(6).map(drawStrand));
+    this.backHair = layer(shape("path", { d: character.hairBack, fill: "url(#hair-back)" }), ...character.strandsBack.map(drawStrand));
     this.ears = layer(
       shape("path", { d: "M98 -4C120 -16 131 8 123 32C117 48 108 52 96 44Z", fill: "url(#skin)" }),
       shape("path", { d: "M104 6C116 -2 120 14 114 28C111 35 107 38 102 36C110 28 112 14 104 6Z", class: "skin-deep", opacity: 0.5 }),
@@ -117,7 +96,7 @@ export class Portrait {
     this.outline = [skin, faceClip];
     const shadow = layer(
       shape("path", { d: "M112 -70C84 -20 92 60 62 112C44 142 20 158 -10 172L120 190L140 0Z", fill: "url(#side)" }),
-      shape("path", { d: HAIR_SHADE, class: "skin-deep", opacity: 0.34 }),
+      shape("path", { d: character.hairShade, class: "skin-deep", opacity: 0.34 }),
     );
     const cheeks = layer(
       shape("ellipse", { cx: -62, cy: 54, rx: 42, ry: 32, fill: "url(#blush)" }),
@@ -125,7 +104,7 @@ export class Portrait {
       shape("ellipse", { cx: -10, cy: -50, rx: 64, ry: 42, fill: "url(#glow)", opacity: 0.8 }),
       shape("ellipse", { cx: -8, cy: 128, rx: 26, ry: 14, fill: "url(#glow)", opacity: 0.6 }),
     );
-    const freckles = FRECKLES.map(([cx, cy], i) => shape("circle", { cx, cy, r: i % 3 === 0 ? 1.9 : 1.4, class: "freckle" }));
+    const freckles = (character.freckles ? FRECKLES : []).map(([cx, cy], i) => shape("circle", { cx, cy, r: i % 3 === 0 ? 1.9 : 1.4, class: "freckle" }));
     const nose = layer(
       ...freckles,
       shape("ellipse", { cx: 0, cy: 46, rx: 22, ry: 15, fill: "url(#blush)", opacity: 0.75 }),
@@ -155,12 +134,8 @@ export class Portrait {
     );
     this.eyes = [makeEye(-1, `${own}-left`), makeEye(1, `${own}-right`)];
     const hair = layer(
-      shape("path", { d: HAIR_FAR, fill: "url(#hair-far)" }),
-      ...STRANDS.slice(4, 6).map(drawStrand),
-      shape("path", { d: WISP, fill: "url(#hair-far)" }),
-      shape("path", { d: HAIR_NEAR, fill: "url(#hair)" }),
-      shape("path", { d: FRINGE, fill: "url(#fringe)" }),
-      ...STRANDS.slice(0, 4).map(drawStrand),
+      ...character.hairFront.map(([d, gradient]) => shape("path", { d, fill: `url(#${gradient})` })),
+      ...character.strandsFront.map(drawStrand),
     );
     this.front = { shadow, cheeks, nose, mouth, hair };
 
@@ -178,7 +153,7 @@ export class Portrait {
     );
     const backHair = this.backHair.element;
     const whole = group({ transform: `translate(${HEAD.x} ${HEAD.y}) scale(${HEAD.scale})` }, backHair, this.neck.element, this.body.element, this.head.element);
-    this.element = svg({ viewBox: "0 0 640 700", class: "portrait", "aria-hidden": "true", focusable: "false" }, gradients(), whole);
+    this.element = svg({ viewBox: "0 0 640 700", class: `portrait portrait-${name}`, "aria-hidden": "true", focusable: "false" }, gradients(), whole);
   }
 
   /** Draws the pose and the mouth. Only what changed by a tenth of a unit is written. */
@@ -264,7 +239,7 @@ function makeEye(side: -1 | 1, clipId: string): Eye {
   return { side, at, opening, clip, shade, lash, lowerLash, crease, iris, light, brow, browAt: new Pen(group({}, brow.element)) };
 }
 
-const drawStrand = ([x0, y0, cx, cy, x1, y1, width, kind]: (typeof STRANDS)[number]): SVGElement =>
+const drawStrand = ([x0, y0, cx, cy, x1, y1, width, kind]: Strand): SVGElement =>
   shape("path", { d: strand(x0, y0, cx, cy, x1, y1, width), class: kind });
 
 function ribs(): SVGElement[] {

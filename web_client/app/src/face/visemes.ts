@@ -1,9 +1,8 @@
 /** The Oculus 15 visemes as shapes of a drawn mouth, and how one shape becomes another. Pure functions: time comes in as an argument. */
 
-/** Names in the order of their ids, 0..14. */
-export const VISEMES = ["sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U"] as const;
+import { VISEMES, type VisemeName } from "@visavis/sdk";
 
-export type VisemeName = (typeof VISEMES)[number];
+export { VISEMES, type VisemeName };
 
 /** What the mouth does. All are 0..1, except `wide`: −1 drawn together, +1 stretched. */
 export interface MouthShape {

@@ -10,6 +10,23 @@ const NEAR_END = 48;
 /** Answers may be in another language than the page: readers choose a voice by it, and fonts the shapes of Chinese characters. */
 export const writtenIn = (text: string): Locale => (/\p{Script=Han}/u.test(text) ? "zh" : "en");
 
+/** Shows which word is being said. */
+export interface Karaoke {
+  /** What is shown of the answer, in the line of that key. */
+  shown(key: string): string;
+  /** Marks a word in it: places in UTF-16 units. */
+  mark(key: string, start: number, end: number): void;
+  unmark(): void;
+}
+
+interface Mark {
+  readonly key: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+const SAID = "said-now";
+
 interface Row {
   readonly element: HTMLElement;
   readonly who: HTMLElement;
@@ -21,7 +38,7 @@ interface Row {
  * Both sides of the conversation in one column. Each side has its own container in the document; to the eye they are one list (`display: contents`
  * and `order`), and to assistive technology too (`aria-owns`).
  */
-export function history(): Part {
+export function history(): Part & Karaoke {
   const sides = {
     user: h("div", { class: "side", role: "presentation", "data-testid": "user-transcript" }),
     agent: h("div", { class: "side", role: "presentation", "data-testid": "agent-transcript" }),
@@ -36,6 +53,7 @@ export function history(): Part {
   const rows = new Map<string, Row>();
   const announced = new Set<string>();
   let shown: readonly Line[] = [];
+  let marked: Mark | null = null;
   let counter = 0;
   let following = true;
 
@@ -93,8 +111,26 @@ export function history(): Part {
     if (following) toEnd();
   };
 
+  const highlight = ({ key, start, end }: Mark): void => {
+    const text = rows.get(key)?.text.firstChild;
+    if (typeof Highlight === "undefined" || !(text instanceof Text) || end > text.length) return;
+    const range = new Range();
+    range.setStart(text, start);
+    range.setEnd(text, end);
+    CSS.highlights.set(SAID, new Highlight(range));
+  };
+
   return {
     element,
+    shown: (key) => rows.get(key)?.text.textContent ?? "",
+    mark(key, start, end) {
+      marked = { key, start, end };
+      highlight(marked);
+    },
+    unmark() {
+      marked = null;
+      if (typeof Highlight !== "undefined") CSS.highlights.delete(SAID);
+    },
     render(model, t) {
       element.hidden = model.phase !== "talking" && model.lines.length === 0;
       setAttribute(scroller, "aria-label", t("conversation"));
@@ -102,7 +138,11 @@ export function history(): Part {
       hint.hidden = model.lines.length > 0;
       scroller.hidden = model.lines.length === 0;
       setText(hint, t(model.hasMicrophone ? "sayHello" : "writeHello"));
-      if (shown !== model.lines) renderLines(model, t);
+      if (shown !== model.lines) {
+        renderLines(model, t);
+        // The text that grew is another node.
+        if (marked) highlight(marked);
+      }
       shown = model.lines;
     },
   };

@@ -7,7 +7,7 @@ import type { LanguageChoice } from "../options.ts";
 import { composer } from "./composer.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { header } from "./header.ts";
-import { history } from "./history.ts";
+import { history, type Karaoke } from "./history.ts";
 import { intro } from "./intro.ts";
 import { notice } from "./notice.ts";
 import { stage } from "./stage.ts";
@@ -35,6 +35,7 @@ export interface Part {
 
 export class Screen {
   readonly element: HTMLElement;
+  readonly karaoke: Karaoke;
   private readonly parts: readonly Part[];
   private phase: Phase = "waiting";
   private waterfall = false;
@@ -47,6 +48,7 @@ export class Screen {
     const welcome = intro(wishes);
     const times = waterfallPlace(wishes);
     const lines = history();
+    this.karaoke = lines;
     const trouble = notice(wishes);
     const writing = composer(face, wishes);
     this.parts = [head, figure, welcome, times, lines, trouble, writing];
