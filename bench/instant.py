@@ -141,11 +141,13 @@ class InstantEngines:
         answer: Callable[[llm.ChatContext], str] | None = None,
         token_seconds: float = 0.0,
         ears: Callable[[], VoiceActivity] | None = None,
+        voice: Callable[[], tts.TTS[Any]] | None = None,
         words: int = 0,
     ) -> None:
-        """`ears`: instead of loudness. `words`: how long an answer is at least."""
+        """`ears`: instead of loudness. `voice`: instead of tones. `words`: how long an answer is at least."""
         self.ready = True
         self._ears = ears or LoudnessDetector
+        self._new_voice = voice or InstantTTS
         self._words = words
         self.made: list[Parts] = []
         self._token_seconds = token_seconds
@@ -172,7 +174,7 @@ class InstantEngines:
             vad=self._ears(),
             stt=InstantSTT(lambda: self.hears),
             llm=InstantLLM(self._answer or numbered, token_seconds=self._token_seconds),
-            tts=InstantTTS(),
+            tts=self._new_voice(),
         )
         self.made.append(parts)
         return parts

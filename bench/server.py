@@ -1,8 +1,8 @@
-"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears]`. Prints `ready`, and for the gateway its
+"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|chirps]`. Prints `ready`, and for the gateway its
 address.
 
 `real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted. `local-ears`: the local recogniser and turn model
-listen, too.
+listen, too. `chirps`: the voice marks moments, see `bench.chirps`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from agent.models.progress import Observer
 from agent.models.store import ModelStore
 from agent.providers.vad.silero import SileroModel
 from agent.worker import WorkerEngines, run_worker
+from bench.chirps import ChirpTTS
 from bench.instant import InstantEngines
 from bench.local_engines import DeafenedEngines
 
@@ -39,6 +40,7 @@ class PreparedEngines(InstantEngines):
 
 
 LONG_WORDS: Final = 30
+CHIRPING_WORDS: Final = 20
 
 
 def silero() -> Callable[[], VoiceActivity]:
@@ -51,6 +53,8 @@ def ears(kind: str) -> WorkerEngines:
     """What listens, and what answers at once."""
     if kind == "local-ears":
         return DeafenedEngines(ConfiguredEngines(load(), "lite"))
+    if kind == "chirps":
+        return PreparedEngines(voice=ChirpTTS, words=CHIRPING_WORDS)
     return PreparedEngines(ears=silero(), words=LONG_WORDS) if kind == "real-ears" else PreparedEngines()
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from infra import sound_card
 from infra.console import Failure, entry, is_root, output, say
 from infra.libraries import BROWSER_TESTS, missing, refusal
 from infra.toolchain import apt_install
@@ -40,13 +41,16 @@ def find(environ: Mapping[str, str] = os.environ, runs: Callable[[str], bool] | 
 
 
 def ensure() -> None:
-    """As root on Debian, install what is missing: Chromium, and Chinese fonts so that pictures show what the page says. `lacking` tells the outcome."""
+    """As root on Debian, install what is missing: Chromium, Chinese fonts so that pictures show what the page says, and a sound card for it to play on. `lacking`
+    tells the outcome."""
     can_install = is_root() and shutil.which("apt-get") is not None
     wanted = list(missing(BROWSER_TESTS).values())
     if find() is None:
         wanted.append("chromium")
     if shutil.which("fc-list") is None or not output(["fc-list", ":lang=zh"]):
         wanted.append(CHINESE_FONTS)
+    if not sound_card.is_there():
+        wanted += ["pulseaudio", "pulseaudio-utils"]
     if wanted and can_install and sys.platform == "linux":
         try:
             apt_install(*wanted)

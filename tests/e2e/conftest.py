@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from infra.browser import launch_arguments
 from infra.ports import free_tcp_port
-from tests.fixtures.browser import launch_arguments
 from tests.fixtures.program import Program
 
 READY_SECONDS = 240

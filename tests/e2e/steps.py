@@ -93,16 +93,16 @@ def say(page: Page, pcm: Pcm) -> None:
     page.evaluate("wav => window.say(wav)", base64.b64encode(file.getvalue()).decode())
 
 
-def long_answer(page: Page) -> None:
+def long_answer(page: Page, question: str) -> None:
     """Ask for something long, and hear it begin."""
-    page.get_by_test_id("text-input").fill("Please count slowly from one to thirty.")
+    page.get_by_test_id("text-input").fill(question)
     page.get_by_test_id("send").click()
     page.wait_for_function("() => window.visavis.outputLevel() > 0.05", timeout=ANSWER_MS)
 
 
 def interrupt_by_voice(page: Page, words: Pcm) -> None:
     """Speak over an answer: it falls silent, and nothing of it comes back, neither as sound nor as a message."""
-    long_answer(page)
+    long_answer(page, "Please count slowly from one to thirty.")
     page.evaluate(
         """() => {
             window.levels = [];
@@ -119,9 +119,11 @@ def interrupt_by_voice(page: Page, words: Pcm) -> None:
             clearInterval(window.watching);
             const log = window.visavis.log.filter(e => e.at > since);
             const cut = log.find(e => e.message.type === "interrupt");
-            const hold = log.find(e => e.message.type === "hold");
+            const holds = log.filter(e => e.message.type === "hold" && e.at <= cut.at);
+            const hold = holds[0];
             const next = log.find(e => e.message.type === "generation_start" && e.message.gen > cut.message.gen);
-            const silentFrom = (hold ?? cut).at + 100;
+            // A first short sound may be taken back before the words that cut the answer: from the last hold on there is silence.
+            const silentFrom = (holds.at(-1) ?? cut).at + 100;
             const louder = window.levels.filter(([at, level]) => at > silentFrom && (!next || at < next.at) && level > 0.02);
             return {
                 held: hold ? hold.at - since : null,
@@ -148,7 +150,8 @@ def interrupt_by_voice(page: Page, words: Pcm) -> None:
 
 def nod(page: Page, words: Pcm) -> None:
     """A nod over an answer: it is held at most, and goes on to its end."""
-    long_answer(page)
+    # not what was cut short before: a small model would cut it short again
+    long_answer(page, "Please tell me a story about a river and a mountain.")
     before = page.evaluate("performance.timeOrigin + performance.now()")
     say(page, words)
     page.wait_for_function(

@@ -1,0 +1,200 @@
+"""How far a shape of the mouth is from its sound, at the page of the product itself: chirps in the voice at the shapes, what the sound card plays recorded,
+and the moments at which the page was told.
+
+    skew = the shape fires − the chirp is played      (less the 25 ms by which shapes are told early)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from playwright.async_api import Page, async_playwright
+
+from agent.media.visemes import LEAD
+from bench.chirps import RATE, found
+from bench.livekit_rooms import livekit_server
+from bench.options import Options, Unmeasured
+from bench.processes import program
+from bench.report import Result, Row
+from bench.server import SETTINGS
+from infra import chromium, sound_card
+from infra.browser import launch_arguments
+from infra.console import Failure
+from infra.ports import free_tcp_port
+
+PageDoor = Literal["peer", "ws", "livekit"]
+DOORS: Final[tuple[PageDoor, ...]] = ("peer", "ws", "livekit")
+NAMES: Final = {"peer": "WebRTC peer", "ws": "WebSocket", "livekit": "LiveKit room"}
+FARTHEST_MS: Final = 200.0
+"""A chirp further from a shape is another one's."""
+MEDIAN_GOAL_MS: Final = 10.0
+P95_GOAL_MS: Final = 20.0
+CLOCK_GOAL_MS: Final = 1_500.0
+ANSWER_SECONDS: Final = 25.0
+CLOCK_SECONDS: Final = 25.0
+SETTLE_SECONDS: Final = 3.0
+
+LISTEN: Final = """
+window.skew = { fires: [], faces: [], from: undefined };
+let session;
+Object.defineProperty(window, "visavis", {
+  get: () => session,
+  set(value) {
+    session = value;
+    session.on("viseme", ({ t, name }) => window.skew.fires.push([t, name, performance.now()]));
+    session.on("message", ({ type }) => type === "generation_start" && (window.skew.spoke ??= performance.now()));
+    const looking = setInterval(() => {
+      if (window.skew.spoke === undefined || session.heardMedia() === null) return;
+      window.skew.known = performance.now();
+      clearInterval(looking);
+    }, 20);
+  },
+});
+"""
+"""In the page, before anything else: notes when shapes are told."""
+WATCH_FACE: Final = """
+new MutationObserver(() => window.skew.faces.push([document.querySelector('[data-testid="face"]').dataset.viseme, performance.now()]))
+  .observe(document.querySelector('[data-testid="face"]'), { attributes: true, attributeFilter: ["data-viseme"] })
+"""
+"""And when they are shown."""
+
+
+@dataclass(frozen=True)
+class Skew:
+    """Milliseconds of each chirp, positive where the shape comes late; and how many shapes had no chirp near them."""
+
+    fires: list[float]
+    unmatched: int
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.fires)
+
+    @property
+    def p95(self) -> float:
+        """Of the distances from zero."""
+        return float(np.percentile(np.abs(self.fires), 95))
+
+
+async def record(page: Page, address: str, door: PageDoor, seconds: float) -> dict[str, Any]:
+    """Ask for an answer, and take down what is heard and shown for so long, once the page knows its clock."""
+    await page.add_init_script(LISTEN)
+    await page.goto(f"{address}/?door={door}&lang=en")
+    await page.get_by_test_id("start").click(timeout=30_000)
+    await page.wait_for_selector('[data-testid="connection"][data-status="connected"]', timeout=30_000)
+    await page.get_by_test_id("mute").click()
+    await page.evaluate(WATCH_FACE)
+    await _ask(page)
+    # the first answer gives clocks the time to find themselves
+    await page.wait_for_function("() => window.visavis.heardMedia() !== null", timeout=CLOCK_SECONDS * 1000)
+    await asyncio.sleep(SETTLE_SECONDS)
+    await _ask(page)
+    await page.evaluate("window.skew.from = performance.now()")
+    await asyncio.sleep(seconds)
+    taken: dict[str, Any] = await page.evaluate(
+        "() => ({ ...window.skew, origin: performance.timeOrigin, anchored: window.visavis.heardMedia() !== null })"
+    )
+    return taken
+
+
+async def _ask(page: Page) -> None:
+    await page.get_by_test_id("text-input").fill("Go on.")
+    before = await page.evaluate("window.skew.fires.length")
+    await page.get_by_test_id("send").click()
+    await page.wait_for_function("before => window.skew.fires.length > before + 1", arg=before, timeout=30_000)
+
+
+def skew_of(taken: dict[str, Any], sound: npt.NDArray[np.float64], begun: float) -> Skew:
+    """From what the page noted and what was played from `begun` (seconds since the epoch) on. What fired in the first answer does not count."""
+    played = begun * 1000 + np.array(found(sound), np.float64) / RATE * 1000 - taken["origin"]
+    if len(played) == 0:
+        raise Unmeasured("no chirp was heard")
+    fires, unmatched = [], 0
+    for _, name, at in taken["fires"]:
+        if name != "PP" or at < taken["from"]:
+            continue
+        distance = at + LEAD * 1000 / RATE - played
+        nearest = float(distance[np.argmin(np.abs(distance))])
+        if abs(nearest) <= FARTHEST_MS:
+            fires.append(nearest)
+        else:
+            unmatched += 1
+    return Skew(fires, unmatched)
+
+
+@contextlib.asynccontextmanager
+async def page_of(door: PageDoor) -> AsyncIterator[str]:
+    """The address of a page whose voice chirps."""
+    with tempfile.TemporaryDirectory(prefix="visavis-bench-") as home:
+        env = {**SETTINGS, "VISAVIS_HOME": home}
+        if door != "livekit":
+            async with program("bench.server", "gateway", "chirps", env=env) as child:
+                yield await child.line("ready")
+            return
+        async with livekit_server() as server:
+            port, worker = str(free_tcp_port()), str(free_tcp_port())
+            env |= dict(server.environment)
+            env |= {"VISAVIS__WORKER__PORT": worker, "VISAVIS__WORKER__URL": f"http://127.0.0.1:{worker}", "VISAVIS__HTTP__PORT": port}
+            async with program("bench.server", "worker", "chirps", env=env) as child:
+                await child.line("ready")
+                async with program("agent.cli", "api", env=env) as tokens:
+                    yield (await tokens.line("Page: ")).strip()
+
+
+async def skew_at(door: PageDoor, seconds: float) -> tuple[Skew, dict[str, Any]]:
+    """Measured at one door, with what the page noted. Raises `Unmeasured`."""
+    path = chromium.find()
+    if path is None:
+        raise Unmeasured("there is no Chromium")
+    try:
+        async with sound_card.running() as card, page_of(door) as address, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=path, args=launch_arguments(), ignore_default_args=["--mute-audio"], env={**os.environ, **card.environment}
+            )
+            try:
+                context = await browser.new_context(permissions=["microphone"], locale="en")
+                taken = await record(await context.new_page(), address, door, seconds)
+            finally:
+                await browser.close()
+            sound, begun = card.recording()
+    except Failure as error:
+        raise Unmeasured(str(error)) from None
+    return skew_of(taken, sound, begun), taken
+
+
+async def measure(options: Options) -> Result:
+    rows: list[Row] = []
+    raw: dict[str, Any] = {}
+    notes: list[str] = []
+    for door in DOORS:
+        try:
+            skew, taken = await skew_at(door, ANSWER_SECONDS)
+        except Unmeasured as error:
+            notes.append(f"{NAMES[door]} was not measured: {str(error).splitlines()[0]}")
+            continue
+        raw[door] = {"ms": skew.fires, "unmatched": skew.unmatched}
+        rows += [
+            Row(
+                f"{NAMES[door]}: median distance from zero",
+                abs(skew.median),
+                "ms",
+                MEDIAN_GOAL_MS,
+                f"{skew.median:+.1f} ms, {len(skew.fires)} shapes",
+            ),
+            Row(f"{NAMES[door]}: p95 of the distance", skew.p95, "ms", P95_GOAL_MS),
+        ]
+        if door == "livekit":
+            rows.append(Row(f"{NAMES[door]}: speech until the clock is known", taken["known"] - taken["spoke"], "ms", CLOCK_GOAL_MS))
+    notes.append(
+        "A chirp in each word at a closing of the lips; what a virtual sound card plays; the moment at which `viseme` fires. Positive: late."
+    )
+    return Result("skew", "A shape and its sound, at the page", rows, notes, raw)
