@@ -6,8 +6,8 @@ const PER_MARK = 4;
 const HOP = MARK / PER_MARK;
 /** Marks that are compared at once: 0.8 s. */
 const WINDOW = 80;
-/** What is heard is kept this long: 6 s. */
-const KEPT = 6 * 400;
+/** What is heard is kept this long: 3 s. */
+const KEPT = 3 * 400;
 const FLOOR_DB = 45;
 const SURE = 0.85;
 /** A voice that does not change says nothing about time. */
@@ -26,6 +26,8 @@ export class FingerprintMatcher {
   /** What was heard, oldest first; `#last` is the frame at which the newest ends. */
   #levels: number[] = [];
   #last = 0;
+  /** The marks up to this index were found. */
+  #found = 0;
 
   /** Marks from index `first` on. A gap, or an older index, begins anew. */
   told(first: number, marks: Uint8Array): void {
@@ -43,11 +45,11 @@ export class FingerprintMatcher {
     this.#last = frame + (levels.length - 1) * HOP;
   }
 
-  /** Where the newest marks are in what was heard, or null while that is not sure. */
+  /** Where the newest marks are in what was heard: once for each, and null while that is not sure. */
   match(): Match | null {
     const marks = this.#marks;
     const span = (WINDOW - 1) * PER_MARK;
-    if (marks.length < WINDOW || this.#levels.length <= span) return null;
+    if (this.#found === this.#end || marks.length < WINDOW || this.#levels.length <= span) return null;
     const mean = marks.reduce((sum, level) => sum + level, 0) / WINDOW;
     const shape = marks.map((level) => level - mean);
     const power = shape.reduce((sum, x) => sum + x * x, 0);
@@ -59,7 +61,9 @@ export class FingerprintMatcher {
       likeness[place] = this.#likeness(place, shape, power);
       if (likeness[place]! > likeness[best]!) best = place;
     }
-    if (likeness[best]! < SURE) return null;
+    // At the edge the likeness may still grow: more has to be heard.
+    if (likeness[best]! < SURE || best === places - 1) return null;
+    this.#found = this.#end;
     const ends = best + span + between(likeness, best);
     return { frame: this.#last - (this.#levels.length - 1 - ends) * HOP, t: this.#end * MARK };
   }

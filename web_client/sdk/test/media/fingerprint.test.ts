@@ -76,6 +76,18 @@ describe("marks in what is heard", () => {
     expect(new FingerprintMatcher().match()).toBeNull();
   });
 
+  test("are found once they have been heard to their end, and only once", () => {
+    const matcher = new FingerprintMatcher();
+    matcher.told(0, marksOf(sound).slice(0, 100));
+    listen(matcher, sound, 0, 0, 0.9);
+    expect(matcher.match()).toBeNull();
+    listen(matcher, sound, 0, 100_000, 1.2);
+    expect(matcher.match()).not.toBeNull();
+    expect(matcher.match()).toBeNull();
+    matcher.told(100, marksOf(sound).slice(100, 110));
+    expect(matcher.match()).not.toBeNull();
+  });
+
   test("a gap in either begins anew", () => {
     const matcher = new FingerprintMatcher();
     matcher.told(0, marksOf(sound).slice(0, 79));
