@@ -1,6 +1,6 @@
 """A bad network between a page and a server on this machine: sound packets are lost and late on their way to the page.
 
-WebRTC goes through a relay: the page learns the relay's port in place of the server's, and keeps its own addresses to itself, so that there is no other way.
+WebRTC goes through a relay: the page learns the relay's port in place of the server's, and tells a wrong port of its own, so that there is no other way.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ THROUGH_RELAY: Final = """
     Object.defineProperty(peer, name, {
       get() {
         const found = get.call(this);
-        return found && new RTCSessionDescription({ type: found.type, sdp: found.sdp.replace(/a=candidate:.*\\r\\n/g, "") });
+        return found && new RTCSessionDescription({ type: found.type, sdp: found.sdp.replace(/(a=candidate:\\S+ \\d+ udp \\d+) \\S+ \\d+/gi, "$1 127.0.0.1 9") });
       },
     });
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import wave
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -157,11 +158,17 @@ def nod(page: Page, words: Pcm) -> None:
     page.wait_for_function(
         "since => window.visavis.log.some(e => e.at > since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
     )
-    log: list[str] = page.evaluate("since => window.visavis.log.filter(e => e.at > since).map(e => e.message.type)", before)
+    told: list[list[Any]] = page.evaluate(
+        "since => window.visavis.log.filter(e => e.at > since).map(e => [e.message.type, e.message.gen, e.message.t, e.message.seq])",
+        before,
+    )
+    log = [kind for kind, *_ in told]
     said = page.evaluate(
         "since => window.visavis.log.filter(e => e.at > since && e.message.type === 'asr_final').map(e => e.message.d.text)", before
     )
     assert "interrupt" not in log, said
-    assert log.count("hold") == log.count("resume")
+    assert log.count("hold") == log.count("resume"), [
+        entry for entry in told if entry[0] not in ("media_fp", "viseme_timeline", "subtitle")
+    ]
     answer = page.locator(lines(page, "agent")).last.inner_text()
     assert len(answer) > 20, answer

@@ -51,8 +51,7 @@ export class StreamAnchor {
   }
 
   #hear({ frame, levels }: Report): void {
-    this.#matcher.heard(frame, levels);
-    const match = this.#matcher.match();
+    const match = this.#matcher.heard(frame, levels);
     if (match) this.#found(match.t - match.frame);
   }
 
