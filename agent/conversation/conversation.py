@@ -34,6 +34,8 @@ from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
 from agent.conversation.telling import Telling
 from agent.dialogue.completeness import sure_beginning
+from agent.media.arkit import ARKIT
+from agent.media.blendshapes import Blendshapes, Packet
 from agent.media.block import Block
 from agent.media.driving import Driving
 from agent.media.fingerprint import Fingerprint
@@ -42,6 +44,7 @@ from agent.media.timeline import Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
+from agent.protocol.frames import Frame, Kind
 from agent.protocol.messages import (
     MAX_TEXT,
     RATE,
@@ -72,6 +75,8 @@ from agent.protocol.messages import (
 
 logger = logging.getLogger("visavis.conversation")
 
+BLENDSHAPES: Final = "blendshapes"
+"""What a client wants that has a face of ARKit's names and nothing to move it."""
 FEATURES: Final = (
     "text_input",
     "interrupt",
@@ -81,6 +86,7 @@ FEATURES: Final = (
     "subtitle",
     "emotion_tag",
     "control",
+    BLENDSHAPES,
     echo.WANT,
 )
 EVENTS_KEPT: Final = 256
@@ -130,6 +136,7 @@ class Conversation:
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
         self._state: State = "idle"
         self._seq = 0
+        self._frames = 0
         self._closing = False
         self._listening = True
         self._context = PageContext()
@@ -150,6 +157,7 @@ class Conversation:
         )
         self._floor = Floor(self, transport, self._timeline, self._driving, self._generations, self._output)
         self._captions = Captions()
+        self._wants_face = BLENDSHAPES in hello.wants
         self._telling = Telling(
             self,
             self._timeline,
@@ -158,6 +166,7 @@ class Conversation:
             self._captions,
             self._stages,
             stages_wanted="stages" in hello.wants,
+            blendshapes=Blendshapes() if self._wants_face else None,
             fingerprint=Fingerprint() if transport.kind == "livekit" else None,
             on_event=on_event,
         )
@@ -223,7 +232,8 @@ class Conversation:
         """Send the server's hello."""
         persona = PersonaInfo(id=self._persona_id, name=self._persona.name, language=self._persona.language)
         stored = self._config.journal.content != "off" and bool(self._config.journal.url)
-        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored))
+        names = list(ARKIT) if self._wants_face else None
+        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored, blendshapes=names))
 
     async def aclose(self, reason: str) -> None:
         """End the conversation and free everything. May be called twice, and from a task of the conversation."""
@@ -481,6 +491,11 @@ class Conversation:
         kind = KINDS[code]
         self._on_event(f"error:{code}", 1.0)
         self.send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
+
+    def show(self, packet: Packet) -> None:
+        """Frames of the face, which may be lost."""
+        self._frames += 1
+        self._transport.show(Frame(Kind.BLENDSHAPES, packet.payload, self._generations.current, self._frames, packet.t))
 
     def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
         self._seq += 1
