@@ -18,6 +18,8 @@ Pcm = npt.NDArray[np.int16]
 LATE: Final = round(0.054 * SAMPLE_RATE)
 """By so much the durations inside Kokoro and Hibari come after the sound that they make. Moved by it, vowels are 23 dB (English) and 34 dB (Chinese) louder below
 900 Hz than voiceless consonants, and that is the most (`visavis bench visemes`)."""
+_PAUSE: Final = round(0.07 * SAMPLE_RATE)
+"""A shorter space between words is none: the sounds around it share it. Its middle is 2 ms from where a forced alignment lets the second begin, its end 24 ms."""
 _SILENCE: Final = 0.004
 """−48 dB: what is quieter at either end is not part of the speech."""
 _LEAD_SECONDS: Final = 0.010
@@ -81,7 +83,7 @@ def finish(audio: Samples, phones: Sequence[Phone], text: str, readings: Sequenc
     # a model gives its last phoneme the silence that follows, too; the mouth is to close when the sound ends
     moved = [
         Phone(p.symbol, _clamp(p.start_sample - start, voiced_end - start), _clamp(p.end_sample - start, voiced_end - start))
-        for p in phones
+        for p in _run_together(phones)
     ]
     words = tuple(_words(readings, moved[1:]))
     return Speech(pcm, SAMPLE_RATE, tuple(phone for phone in moved if phone.end_sample > phone.start_sample), words)
@@ -162,6 +164,17 @@ def _ending(text: str) -> str:
     if last in ".!?。！？…":
         return "sentence"
     return "clause" if last in ",;:，、；：—" else "none"
+
+
+def _run_together(phones: Sequence[Phone]) -> list[Phone]:
+    """The same phonemes, with no time for the spaces at which nothing pauses."""
+    out = list(phones)
+    for place in range(1, len(out) - 1):
+        (_, start, end), (before, begin, _), (after, _, last) = out[place], out[place - 1], out[place + 1]
+        if phones[place].symbol == " " and end - start < _PAUSE:
+            middle = (start + end) // 2
+            out[place - 1 : place + 2] = [Phone(before, begin, middle), Phone(" ", middle, middle), Phone(after, middle, last)]
+    return out
 
 
 def _clamp(sample: int, length: int) -> int:
