@@ -40,6 +40,8 @@ class Action:
 
 
 Event: TypeAlias = Caption | Mood | Action
+Words: TypeAlias = Sequence[tuple[int, int, int]]
+"""Of a line: of each its content sample, its first character, its characters."""
 
 
 @dataclass(eq=False)
@@ -57,8 +59,8 @@ class Script:
     _segment: Segment | None = None
     _driving: Driving | None = None
     _hanging: list[tuple[int, Event, int]] = field(default_factory=list)
-    _shapes: list[tuple[list[Viseme], int, Source]] = field(default_factory=list)
-    _lines: list[Line] = field(default_factory=list)
+    _told: list[Callable[[Driving, Segment], None]] = field(default_factory=list)
+    """What the face is to be told when the segment is open."""
     acts: int = 0
     """Actions that hang on it."""
     _count: int = 0
@@ -92,30 +94,37 @@ class Script:
 
     def shape(self, visemes: list[Viseme], known: int, source: Source) -> None:
         """The face has these shapes, at content samples; they are all there are up to content sample `known`."""
-        if self._driving is not None and self._segment is not None:
-            self._driving.shapes(self._segment, visemes, known, source)
-        else:
-            self._shapes.append((visemes, known, source))
+        self._tell(lambda driving, segment: driving.shapes(segment, visemes, known, source))
 
-    def line(self, offset: int, text: str, words: Sequence[tuple[int, int, int]] = ()) -> None:
-        """`text` is shown from content sample `offset` on; of each word: its content sample, its first character, its characters."""
+    def reshape(self, visemes: list[Viseme], begin: int, end: int, source: Source) -> None:
+        """Better shapes, in place of all those from content sample `begin` to `end`."""
+        self._tell(lambda driving, segment: driving.replace(segment, visemes, begin, end, source))
+
+    def line(self, offset: int, text: str, words: Words = ()) -> int:
+        """`text` is shown from content sample `offset` on. Returns its number."""
         line = Line(offset, self._count, text, tuple(words))
         self._count += 1
+        self._tell(lambda driving, segment: driving.line(segment, line))
+        return line.number
+
+    def words(self, number: int, words: Words) -> None:
+        """The words of the line of that number have become known."""
+        self._tell(lambda driving, segment: driving.words(segment, number, tuple(words)))
+
+    def _tell(self, tell: Callable[[Driving, Segment], None]) -> None:
         if self._driving is not None and self._segment is not None:
-            self._driving.line(self._segment, line)
+            tell(self._driving, self._segment)
         else:
-            self._lines.append(line)
+            self._told.append(tell)
 
     def attach(self, timeline: Timeline, driving: Driving, segment: Segment) -> None:
         """The segment that this text belongs to is open."""
         self._timeline, self._driving, self._segment = timeline, driving, segment
         for hanging in self._hanging:
             timeline.hang(segment, *hanging)
-        for shapes in self._shapes:
-            driving.shapes(segment, *shapes)
-        for line in self._lines:
-            driving.line(segment, line)
-        self._hanging, self._shapes, self._lines = [], [], []
+        for tell in self._told:
+            tell(driving, segment)
+        self._hanging, self._told = [], []
 
     def ahead(self, samples: int) -> int:
         """Samples until the ear will have heard `samples` content samples, which were made."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from agent.media.block import BLOCK_SAMPLES
-from agent.media.driving import HORIZON, Batch, Driving, Line
+from agent.media.driving import HORIZON, SOON, Batch, Driving, Line
 from agent.media.timeline import Segment, Timeline
 from agent.media.visemes import Viseme
 from tests.media.test_timeline import LAW
@@ -105,6 +105,51 @@ def test_a_mouth_that_closes_with_the_last_sample_told_closes() -> None:
     assert [(shape.id, shape.at) for shape in batch.visemes] == [(0, PIECE)]
 
 
+def test_better_shapes_take_the_place_of_what_will_not_be_heard_at_once() -> None:
+    timeline, driving, segment = sounding(3)
+    told(driving, timeline, 1)
+    better = [Viseme(100, 4, 100), Viseme(20_000, 5, 100), Viseme(2 * PIECE - 100, 0, 0)]
+    driving.replace(segment, better, 0, 2 * PIECE, "align")
+    (batch,) = told(driving, timeline, 1)
+    begin = BLOCK_SAMPLES + SOON
+    assert (batch.t, batch.source) == (begin, "align")
+    assert batch.visemes == (
+        Viseme(begin, 4, 100),
+        *better[1:],
+        Viseme(2 * PIECE, 1, 100),
+        Viseme(2 * PIECE + 500, 10, 80),
+        Viseme(3 * PIECE - 900, 0, 0),
+    )
+
+
+def test_better_shapes_of_what_is_over_change_nothing() -> None:
+    timeline, driving, segment = sounding(3)
+    told(driving, timeline, 25)
+    driving.replace(segment, [Viseme(0, 4, 100)], 0, PIECE, "align")
+    assert told(driving, timeline, 10) == []
+    timeline.drop()
+    driving.replace(segment, [Viseme(0, 4, 100)], 0, 3 * PIECE, "align")
+    driving.words(segment, 0, ((0, 0, 3),))
+    assert told(driving, timeline, 10) == []
+
+
+def test_a_mouth_stays_shut_until_the_first_of_better_shapes() -> None:
+    timeline, driving, segment = sounding()
+    driving.replace(segment, [Viseme(9_000, 4, 100)], 0, PIECE, "align")
+    (batch,) = told(driving, timeline, 1)
+    assert batch.visemes == (Viseme(0, 0, 0), Viseme(9_000, 4, 100))
+
+
+def test_words_that_come_later_are_told_with_their_line_again() -> None:
+    timeline, driving, segment = sounding()
+    driving.line(segment, Line(0, 1, "three more words", ()))
+    told(driving, timeline, 1)
+    driving.replace(segment, [Viseme(0, 4, 100)], 0, PIECE, "align")
+    driving.words(segment, 1, ((0, 0, 5), (15_800, 6, 4), (18_000, 11, 5)))
+    (batch,) = told(driving, timeline, 1)
+    assert batch.lines == (Line(batch.t, 1, "three more words", ((15_800, 6, 4), (18_000, 11, 5))),)
+
+
 class Face:
     """A client that does what docs/protocol.md says, and nothing else."""
 
@@ -126,13 +171,15 @@ class Face:
 
 
 class AnythingToAFace(RuleBasedStateMachine):
-    """Sound comes early or late, is held, goes on, goes back, is cut: the face shows what is heard."""
+    """Sound comes early or late, is held, goes on, goes back, is cut, and gets better shapes: the face shows what is heard."""
 
     def __init__(self) -> None:
         super().__init__()
         self.timeline, self.driving, self.face = Timeline(), Driving(), Face()
         self.segment: Segment | None = None
         self.plans: dict[Segment, list[Viseme]] = {}
+        self.either: dict[Segment, list[tuple[int, int]]] = {}
+        """Content samples at which the old shapes may be shown, or the better ones."""
         self.gen = 0
         self.count = 0
 
@@ -141,7 +188,7 @@ class AnythingToAFace(RuleBasedStateMachine):
         if self.segment is None or self.segment.closed or self.segment.dropped:
             self.gen += 1
             self.segment = self.timeline.open(self.gen)
-            self.plans[self.segment] = []
+            self.plans[self.segment], self.either[self.segment] = [], []
         segment, size = self.segment, blocks * BLOCK_SAMPLES + odd
         planned = []
         for number in range(shapes):
@@ -150,6 +197,30 @@ class AnythingToAFace(RuleBasedStateMachine):
         self.driving.shapes(segment, planned, segment.appended + size, "tts")
         self.plans[segment] += planned
         self.timeline.append(segment, np.ones(size, np.int16))
+
+    @precondition(lambda self: self.segment is not None and not self.segment.dropped)
+    @rule(begin=st.floats(0, 1), end=st.floats(0, 1), shapes=st.integers(0, 4))
+    def reshape(self, begin: float, end: float, shapes: int) -> None:
+        assert self.segment is not None
+        segment, plan = self.segment, self.plans[self.segment]
+        first, last = sorted((int(begin * segment.appended), int(end * segment.appended)))
+        better = []
+        for number in range(shapes):
+            self.count += 1
+            better.append(Viseme(first + (last - first) * number // shapes, 1 + self.count % 14, 100))
+        self.driving.replace(segment, better, first, last, "align")
+        soon = segment.pulled + SOON
+        self.either[segment].append((first, min(last, soon)))
+        if first == last or last <= segment.pulled:
+            return
+        behind = next((viseme._replace(at=last) for viseme in reversed(plan) if viseme.at <= last), Viseme(last, 0, 0))
+        self.plans[segment] = [
+            *(viseme for viseme in plan if viseme.at < first),
+            *([] if better else [Viseme(first, 0, 0)]),
+            *better,
+            behind,
+            *(viseme for viseme in plan if viseme.at > last),
+        ]
 
     @precondition(lambda self: self.segment is not None and not self.segment.dropped)
     @rule()
@@ -177,7 +248,7 @@ class AnythingToAFace(RuleBasedStateMachine):
     def check(self, segment: Segment, sample: int, t: int) -> None:
         """At media sample `t`, where content sample `sample` is, the face has the shape that was planned for it."""
         expected = next((viseme for viseme in reversed(self.plans[segment]) if viseme.at <= sample), None)
-        if expected is None:
+        if expected is None or any(begin <= sample < end for begin, end in self.either[segment]):
             return
         assert self.face.at(t) == expected.id
 
