@@ -34,9 +34,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="infra.lock", description="Write the locks anew.")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that are allowed")
     upgrade = parser.parse_args().upgrade
-    dev = ["pyproject.toml", "--group", "dev", "--constraints", str(lock_file(False))]
-    bench = ["pyproject.toml", "--group", "bench", "--constraints", str(lock_file(False))]
-    locks: list[tuple[list[str], Path, str | None]] = [(["pyproject.toml"], lock_file(False), None), (dev, lock_file(True), None)]
+    project = ["pyproject.toml", "--extra", "align"]
+    dev = [*project, "--group", "dev", "--constraints", str(lock_file(False))]
+    bench = [*project, "--group", "bench", "--constraints", str(lock_file(False))]
+    locks: list[tuple[list[str], Path, str | None]] = [(project, lock_file(False), None), (dev, lock_file(True), None)]
     locks.append((bench, BENCH_LOCK, None))
     locks += [(["-"], REQUIREMENTS / f"{tool}.txt", tool) for tool in TOOLS]
     locks += [(["-"], BUILD_HASHES, "\n".join(BUILD))]

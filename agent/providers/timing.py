@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from math import isfinite
 from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 GAP: Final = 12
 """Characters that may stand between two words that are said."""
@@ -76,3 +79,10 @@ class GivesTimings(Protocol):
 
     def take_timings(self) -> list[Timing]:
         """What has become known since the last call. The times of a sound are known before its first frame is given out."""
+
+
+class LaysText(Protocol):
+    """Finds the times of what is said, where a voice does not tell them."""
+
+    async def align(self, text: str, pcm: npt.NDArray[np.int16], rate: int, *, key: Hashable = None) -> Timing | None:
+        """The times of `text` in `pcm`, mono at `rate`; None where they cannot be found, or not soon enough. `key` names the conversation."""

@@ -1,0 +1,114 @@
+"""Forced alignment: pocketsphinx and the English acoustic model in its package, which is optional.
+
+Two passes over the sound: words with optional pauses between them, then the sounds within the words. The library holds the interpreter while it works, so it
+is given little at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from agent.providers.tts.speech import Pcm
+
+SAMPLE_RATE: Final = 16_000
+_FRAMES_A_SECOND: Final = 100
+_AT_ONCE: Final = SAMPLE_RATE // 20
+"""Samples for which the interpreter is held, some 1 ms."""
+_WORDS_KEPT: Final = 20_000
+"""Of a decoder's dictionary, which only grows; then a new one is made, in some 30 ms."""
+_FAILS: Final = (RuntimeError, ValueError)
+"""What the library raises for sound that it cannot follow."""
+
+
+_FITS: Final = -18.0
+"""Mean score of a frame, 0 at best, below which the text is another one: 100 sentences over their own sound have −4 … −16, what was found of them over another's
+−19 … −67."""
+
+
+class NotAligned(Exception):
+    """Why the words could not be laid over the sound."""
+
+
+class Heard(NamedTuple):
+    """A phoneme of ARPAbet, and the seconds that it takes."""
+
+    arpabet: str
+    start: float
+    end: float
+
+
+class Sphinx:
+    """It grows used to a voice, and forgets it when it fails. Not thread-safe: use it in one lane. Raises `ImportError` without the package."""
+
+    def __init__(self) -> None:
+        from pocketsphinx import Decoder
+
+        self._make: Callable[..., Any] = Decoder
+        self._decoder = self._new()
+
+    def _new(self) -> Any:
+        self._known: set[str] = set()
+        decoder = self._make(lm=None, dict=None, loglevel="FATAL", frate=_FRAMES_A_SECOND)
+        self._unused: str = decoder.get_cmn(False)
+        return decoder
+
+    def align(self, pcm: Pcm, words: Sequence[Sequence[str]], check: Callable[[], None] = lambda: None) -> list[list[Heard]]:
+        """The phonemes of each word, in `pcm` at 16 kHz. `words`: each at least one phoneme of ARPAbet.
+
+        `check` is called between steps and may raise. Raises `NotAligned`.
+        """
+        try:
+            return self._align(pcm, words, check)
+        except _FAILS as error:
+            self._decoder.set_cmn(self._unused)
+            raise NotAligned(f"the words were not found in the sound: {error}") from None
+        except NotAligned:
+            self._decoder.set_cmn(self._unused)
+            raise
+
+    def _align(self, pcm: Pcm, words: Sequence[Sequence[str]], check: Callable[[], None]) -> list[list[Heard]]:
+        if len(self._known) > _WORDS_KEPT:
+            self._decoder = self._new()
+        names = [self._name(word) for word in words]
+        self._decoder.set_align_text(" ".join(names))
+        self._hear(pcm, check)
+        self._decoder.set_alignment()
+        self._hear(pcm, check)
+        found: list[tuple[str, list[Heard]]] = []
+        score = frames = 0
+        for word in self._decoder.get_alignment().words():
+            if word.name not in self._known:
+                continue  # a pause
+            score, frames = score + word.score, frames + word.duration
+            found.append((word.name, [_heard(phone) for phone in word]))  # now, for an entry is gone when the next one is taken
+        if [name for name, _ in found] != names:
+            raise NotAligned(f"expected {len(names)} words in the sound, found {len(found)}")
+        if score < _FITS * frames:
+            raise NotAligned(f"the words do not fit the sound: {score / frames:.1f} a frame, expected {_FITS:.1f}")
+        return [heard for _, heard in found]
+
+    def _name(self, phonemes: Sequence[str]) -> str:
+        name = "_".join(phonemes).lower()
+        if name not in self._known:
+            self._decoder.add_word(name, " ".join(phonemes), True)
+            self._known.add(name)
+        return name
+
+    def _hear(self, pcm: Pcm, check: Callable[[], None]) -> None:
+        decoder = self._decoder
+        decoder.start_utt()
+        try:
+            for at in range(0, len(pcm), _AT_ONCE):
+                check()
+                decoder.process_raw(pcm[at : at + _AT_ONCE].tobytes())
+        except BaseException:
+            with suppress(*_FAILS):
+                decoder.end_utt()
+            raise
+        decoder.end_utt()
+
+
+def _heard(entry: Any) -> Heard:
+    return Heard(entry.name, entry.start / _FRAMES_A_SECOND, (entry.start + entry.duration) / _FRAMES_A_SECOND)
