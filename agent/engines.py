@@ -29,6 +29,7 @@ from agent.models.resources import choose
 from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
+from agent.providers.align.aligner import Aligner
 from agent.providers.asr.engines import SpeechEngines
 from agent.providers.asr.local import LocalSTT
 from agent.providers.llm.child import ProcessFailed
@@ -111,6 +112,8 @@ class ConfiguredEngines:
         self._questions: dict[Path, QuestionIndex] = {}
         self._reading: FetchProgress | None = None
         self._turns: TurnEngine | None = None
+        self._phonemes = hibari.EnglishPhonemes()
+        self._aligner = Aligner(lambda: self._phonemes.read if "en" in self._voices else None)
         self._baton = Baton()
         self._measured = measured_file.read(self._store.root)
         self._tasks = Tasks("engines")
@@ -241,7 +244,7 @@ class ConfiguredEngines:
     def _english_voice(self) -> VoiceLane:
         return VoiceLane(
             "en",
-            hibari.HibariVoice,
+            lambda: hibari.HibariVoice(self._phonemes),
             lane=Lane("English voice", baton=self._baton, claim=Claim.UNLESS_CROWDED),
             max_characters=hibari.MAX_CHARACTERS,
         )
@@ -252,7 +255,7 @@ class ConfiguredEngines:
         cache = self._store.root / "jieba"
 
         def load() -> kokoro.KokoroVoice:
-            return kokoro.KokoroVoice(graph, voices, english=hibari.EnglishPhonemes(), cache=cache, threads=CHINESE_VOICE_THREADS)
+            return kokoro.KokoroVoice(graph, voices, english=self._phonemes, cache=cache, threads=CHINESE_VOICE_THREADS)
 
         return VoiceLane(
             "zh",
@@ -356,7 +359,14 @@ class ConfiguredEngines:
             for spec in specs["llm"]
         ]
         turn_model = TurnModel(self._turns, f"turn-{next(self._sessions)}") if self._turns is not None else None
-        return Parts(build("vad", specs["vad"]), build("stt", specs["stt"]), build("llm", answering), self._voice(persona), turn_model)
+        return Parts(
+            build("vad", specs["vad"]),
+            build("stt", specs["stt"]),
+            build("llm", answering),
+            self._voice(persona),
+            turn_model,
+            aligner=self._aligner,
+        )
 
     def _voice(self, persona: Persona) -> Any:
         specs = self._specs["tts"]
@@ -389,7 +399,7 @@ class ConfiguredEngines:
         """Free everything."""
         await self._tasks.aclose()
         lanes = (*(voice.lane for voice in self._voices.values()), *(index.lane for index in self._questions.values()))
-        for engine in (self._speech, self._turns, self._model, *lanes):
+        for engine in (self._speech, self._turns, self._model, self._aligner, *lanes):
             if engine is not None:
                 await engine.aclose()
 

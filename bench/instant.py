@@ -22,6 +22,7 @@ from agent.config import Persona
 from agent.conversation.ear_ports import WINDOW, VoiceActivity
 from agent.conversation.parts import Parts
 from agent.media.block import Pcm
+from agent.providers.timing import LaysText
 
 VOICE_RATE: Final = 24_000
 BASE_HZ: Final = 400
@@ -143,12 +144,14 @@ class InstantEngines:
         ears: Callable[[], VoiceActivity] | None = None,
         voice: Callable[[], tts.TTS[Any]] | None = None,
         words: int = 0,
+        aligner: LaysText | None = None,
     ) -> None:
-        """`ears`: instead of loudness. `voice`: instead of tones. `words`: how long an answer is at least."""
+        """`ears`: instead of loudness. `voice`: instead of tones. `words`: how long an answer is at least. `aligner`: of voices that tell no times."""
         self.ready = True
         self._ears = ears or LoudnessDetector
         self._new_voice = voice or InstantTTS
         self._words = words
+        self._aligner = aligner
         self.made: list[Parts] = []
         self._token_seconds = token_seconds
         self._answer = answer
@@ -175,6 +178,7 @@ class InstantEngines:
             stt=InstantSTT(lambda: self.hears),
             llm=InstantLLM(self._answer or numbered, token_seconds=self._token_seconds),
             tts=self._new_voice(),
+            aligner=self._aligner,
         )
         self.made.append(parts)
         return parts

@@ -18,6 +18,7 @@ from livekit.agents.voice.room_io import TextInputEvent
 from agent.aio import Tasks
 from agent.config import Config, Persona
 from agent.conversation import echo
+from agent.conversation.aligning import Aligning
 from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
@@ -188,7 +189,8 @@ class Conversation:
             anticipate=anticipates,
         )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
-        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools)
+        aligning = None if parts.aligner is None else Aligning(parts.aligner, self._tasks, session_id)
+        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning)
         self._session = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
 
     # ------------------------------------------------------------------------------------------------------- beginning and end

@@ -9,9 +9,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterator,
 import numpy as np
 from livekit import rtc
 
+from agent.conversation.aligning import Aligning
 from agent.conversation.script import Action, Script
 from agent.dialogue.pieces import Piece
 from agent.dialogue.tags import Tag, TagScanner
+from agent.media.block import Pcm
 from agent.media.driving import Batch, Line
 from agent.media.fingerprint import Marks
 from agent.media.loudness import LoudnessShapes
@@ -65,10 +67,18 @@ class Tags:
 
 
 class FaceOf:
-    """Of one piece of an answer, whose sound begins at content sample `offset`. A voice that tells no times moves the mouth by its loudness."""
+    """Of one piece of an answer, whose sound begins at content sample `offset`.
 
-    def __init__(self, piece: Piece, script: Script, offset: int) -> None:
+    A voice that tells no times moves the mouth by its loudness, until `aligning` has found them in the whole sound of the piece.
+    """
+
+    def __init__(self, piece: Piece, script: Script, offset: int, aligning: Aligning | None = None) -> None:
         self._piece = piece
+        self._aligning = aligning
+        self._heard: list[Pcm] = []
+        self._rate = RATE
+        self._line_number: int | None = None
+        """Of the line that has the text of the piece and no words."""
         self._script = script
         self._offset = offset
         self._shown = 0
@@ -91,7 +101,7 @@ class FaceOf:
         for timing in timings:
             self.timing(timing)
         if not self._told:
-            self._script.line(self._offset, self._piece.written)
+            self._line_number = self._script.line(self._offset, self._piece.written)
             self._told = True
         if self._timed:
             return
@@ -100,13 +110,30 @@ class FaceOf:
         pcm = np.frombuffer(frame.data, np.int16)
         if frame.num_channels > 1:
             pcm = pcm.reshape(-1, frame.num_channels)[:, 0]
+        if self._heard and frame.sample_rate != self._rate:
+            self._aligning = None
+        if self._aligning is not None:
+            self._heard.append(pcm)
+            self._rate = frame.sample_rate
         shapes = self._loudness.push(pcm, frame.sample_rate)
         self._script.shape(self._moved(shapes), self._offset + self._loudness.known, "energy")
 
     def end(self) -> None:
         """The piece's sound has ended."""
-        if self._loudness is not None and not self._timed:
-            self._script.shape(self._moved(self._loudness.end()), self._offset + self._loudness.known, "energy")
+        if self._loudness is None or self._timed:
+            return
+        self._script.shape(self._moved(self._loudness.end()), self._offset + self._loudness.known, "energy")
+        if self._aligning is not None:
+            pcm = np.concatenate(self._heard)
+            end = self._offset + len(pcm) * RATE // self._rate
+            self._aligning.begin(self._piece.spoken, pcm, self._rate, lambda timing: self._aligned(timing, end))
+
+    def _aligned(self, timing: Timing, end: int) -> None:
+        """The times were found in the piece's sound, which ends at content sample `end`."""
+        timing = tidy(timing)
+        self._script.reshape(self._moved(visemes(timing.sounds)), self._offset, end, timing.source)
+        if self._line_number is not None:
+            self._script.words(self._line_number, self._timed_words(timing.words, 0, len(self._piece.written)))
 
     def timing(self, timing: Timing) -> None:
         timing = tidy(timing)
@@ -124,20 +151,24 @@ class FaceOf:
     def _line(self, words: Sequence[SpokenWord]) -> None:
         """What is written for these words, with the marks and spaces behind them."""
         written = self._piece.written
-        spans = [self._piece.span(word.start_char, word.end_char) for word in words]
-        begin, end = self._shown, min(spans[-1][1], len(written))
+        begin, end = self._shown, min(self._piece.span(words[-1].start_char, words[-1].end_char)[1], len(written))
         while end < len(written) and not written[end].isalnum():
             end += 1
         if end <= begin:
             return
         self._shown = end
-        timed = [
+        timed = self._timed_words(words, begin, end)
+        self._places += [(begin + first, sample) for sample, first, _ in timed]
+        self._script.line(self._offset + round(words[0].start * RATE), written[begin:end], timed)
+
+    def _timed_words(self, words: Sequence[SpokenWord], begin: int, end: int) -> list[tuple[int, int, int]]:
+        """Those in the piece's characters from `begin` to `end`, of each: its content sample, its first character from there, its characters."""
+        spans = (self._piece.span(word.start_char, word.end_char) for word in words)
+        return [
             (self._offset + round(word.start * RATE), first - begin, last - first)
             for word, (first, last) in zip(words, spans, strict=True)
             if begin <= first < last <= end
         ]
-        self._places += [(begin + first, sample) for sample, first, _ in timed]
-        self._script.line(self._offset + round(words[0].start * RATE), written[begin:end], timed)
 
 
 def messages_of(batch: Batch) -> Iterator[tuple[Message, int]]:

@@ -11,6 +11,7 @@ from livekit.agents.llm import Tool
 
 from agent.config import Persona
 from agent.conversation.ear_ports import TurnModel, VoiceActivity
+from agent.providers.timing import LaysText
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Parts:
     turn_model: TurnModel | None = None
     tools: Sequence[Tool] = ()
     """Functions that the model may call."""
+    aligner: LaysText | None = None
+    """For voices that tell no times. Of the process."""
 
     async def aclose(self) -> None:
         for part in (self.stt, self.llm, self.tts):

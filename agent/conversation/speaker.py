@@ -15,6 +15,7 @@ from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import ModelSettings
 
 from agent.config import Persona
+from agent.conversation.aligning import Aligning
 from agent.conversation.anticipation import ReadsAhead
 from agent.conversation.face import FaceOf, Tags
 from agent.conversation.output import current_speech
@@ -92,13 +93,22 @@ class Topic(Protocol):
 class Speaker(Agent):
     """Persona, memory and page context in; chunks of speech out."""
 
-    def __init__(self, topic: Topic, persona: Persona, scripts: Scripts, longest: int, tools: Sequence[llm.Tool] = ()) -> None:
-        """`longest`: characters after which an answer is ended; `tools`: functions that the model may call."""
+    def __init__(
+        self,
+        topic: Topic,
+        persona: Persona,
+        scripts: Scripts,
+        longest: int,
+        tools: Sequence[llm.Tool] = (),
+        aligning: Aligning | None = None,
+    ) -> None:
+        """`longest`: characters after which an answer is ended; `tools`: functions that the model may call; `aligning`: for voices that tell no times."""
         super().__init__(instructions="", tools=list(tools))
         self._longest = longest
         self._topic = topic
         self._persona = persona
         self._scripts = scripts
+        self._aligning = aligning
         self._tempo = Tempo()
         self._superseded: deque[str] = deque(maxlen=HISTORY_ITEMS)
 
@@ -203,7 +213,7 @@ class Speaker(Agent):
                     self._act(script, [(round(samples), tag) for _, tag in within])
                     continue
                 self._topic.reached(speech, "first_chunk")
-                face = FaceOf(piece, script, round(samples))
+                face = FaceOf(piece, script, round(samples), self._aligning)
                 async for frame, timings in synthesize(voice, piece.spoken, options):
                     self._topic.reached(speech, "first_sound")
                     face.sounds(frame, timings)

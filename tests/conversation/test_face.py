@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions,
 
 from agent.config import Config
 from agent.conversation.host import ConversationHost
+from agent.media.block import Pcm
+from agent.media.visemes import visemes
 from agent.protocol.messages import (
     AssistantText,
     AssistantTextDelta,
@@ -24,7 +27,11 @@ from agent.protocol.messages import (
     Subtitle,
     VisemeTimeline,
 )
-from agent.providers.timing import Sound, SpokenWord, Timing, tidy
+from agent.providers.align.aligner import Aligner
+from agent.providers.timing import LaysText, Sound, SpokenWord, Timing, tidy
+from agent.providers.tts.hibari import EnglishPhonemes, HibariVoice
+from agent.providers.tts.local import timing_of
+from agent.providers.tts.speech import Speech
 from bench.chirps import ChirpTTS, found
 from bench.instant import InstantEngines, tone
 from tests.conversation.client import Client, begin
@@ -64,9 +71,48 @@ class _Telling(_Speaking):
         return taken
 
 
-async def answered(voice: tts.TTS[Any], answer: str) -> Client:
+class SilentAboutItTTS(tts.TTS[Any]):
+    """Our English voice, whose times nobody is told. `known` keeps them, of each request."""
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
+        self.voice = HibariVoice()
+        self.known: list[tuple[str, Speech]] = []
+
+    def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> tts.ChunkedStream:
+        return _Hushed(tts=self, input_text=text, conn_options=conn_options)
+
+
+class _Hushed(tts.ChunkedStream):
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        voice = self._tts
+        assert isinstance(voice, SilentAboutItTTS)
+        speech = await asyncio.to_thread(voice.voice.speak, self._input_text)
+        voice.known.append((self._input_text, speech))
+        output_emitter.initialize(request_id="hushed", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
+        output_emitter.push(speech.pcm.tobytes())
+        output_emitter.flush()
+
+
+class FixedAligner:
+    """Finds what it is told to find, after a while, or fails."""
+
+    def __init__(self, timing: Timing | Exception | None, seconds: float = 0.0) -> None:
+        self.timing = timing
+        self.seconds = seconds
+        self.asked: list[tuple[str, int, int]] = []
+
+    async def align(self, text: str, pcm: Pcm, rate: int, *, key: Hashable = None) -> Timing | None:
+        self.asked.append((text, len(pcm), rate))
+        await asyncio.sleep(self.seconds)
+        if isinstance(self.timing, Exception):
+            raise self.timing
+        return self.timing
+
+
+async def answered(voice: tts.TTS[Any], answer: str, aligner: LaysText | None = None) -> Client:
     """Everything that a client is told of one answer."""
-    host = ConversationHost(Config(), InstantEngines(answer=lambda context: answer, voice=lambda: voice))
+    host = ConversationHost(Config(), InstantEngines(answer=lambda context: answer, voice=lambda: voice, aligner=aligner))
     conversation, client = await begin(host)
     conversation.text_input("go on")
     await client.until_count(GenerationEnd, 1)
@@ -130,6 +176,66 @@ async def test_the_times_of_words_that_a_voice_tells_are_used() -> None:
     assert line.text == "Hello world."
     assert line.words == [[0, 0, 5], [round(0.4 * 48_000), 6, 6]]
     assert client.messages(VisemeTimeline)[0].src == "energy"
+
+
+async def test_the_times_that_a_voice_does_not_tell_are_found_in_its_sound() -> None:
+    english = EnglishPhonemes()
+    english.read("load")
+    voice, aligner = SilentAboutItTTS(), Aligner(lambda: english.read)
+    answer = "My brother brought the map to the museum. People may keep it, but please put it back before the big meeting in September."
+    await aligner.align("Load.", np.zeros(RATE, np.int16), RATE)
+    client = await answered(voice, answer, aligner)
+    await aligner.aclose()
+    start = next(e.message.t0 for e in client.received if isinstance(e.message, GenerationStart))
+    offset, known = start, []
+    for text, speech in voice.known:
+        known += [shape._replace(at=offset + shape.at) for shape in visemes(timing_of(speech, text, 0, 0.0)[0].sounds)]
+        offset += len(speech.pcm) * 2
+    aligned = next(e.t for e in client.received if isinstance(e.message, VisemeTimeline) and e.message.src == "align")
+    assert aligned is not None
+    assert aligned - start < 48_000, "all but the first second"
+    closed = [t for t, shape, _ in shapes(client) if shape == 1 and t > aligned]
+    expected = [shape.at for shape in known if shape.id == 1 and shape.at > aligned]
+    nearest = [min(abs(t - other) for other in closed) / 48 for t in expected]
+    assert len(expected) > 8
+    assert np.median(nearest) < 30, nearest
+    assert np.mean(np.array(nearest) < 60) > 0.8, nearest
+    words = {
+        (e.message.id, first): (e.t + dt) for e in client.received if isinstance(e.message, Subtitle) for dt, first, _ in e.message.words
+    }
+    assert len(words) > 15
+
+
+ALIGNED = Timing(
+    (Sound("a", 0.0, 0.5), Sound("m", 0.5, 0.6), Sound("i", 0.6, 0.9)), (SpokenWord(0, 5, 0.1, 0.4), SpokenWord(6, 12, 0.5, 0.9)), "align"
+)
+
+
+async def test_words_that_are_found_in_the_sound_are_told_with_their_line() -> None:
+    aligner = FixedAligner(ALIGNED)
+    client = await answered(TellingTTS(), "Hello world.", aligner)
+    assert [(text, rate) for text, _, rate in aligner.asked] == [("Hello world.", RATE)]
+    assert client.messages(VisemeTimeline)[-1].src == "align"
+    lines = client.messages(Subtitle)
+    assert {(line.id, line.text) for line in lines} == {(lines[0].id, "Hello world.")}
+    last = next(e for e in reversed(client.received) if isinstance(e.message, Subtitle))
+    assert last.t is not None
+    start = next(e.message.t0 for e in client.received if isinstance(e.message, GenerationStart))
+    assert last.t - start + last.message.words[-1][0] == 24_000
+    assert [shape for t, shape, _ in shapes(client) if t - start > 0.4 * 48_000] == [1, 12, 0]
+
+
+@pytest.mark.parametrize("aligner", [FixedAligner(None), FixedAligner(ALIGNED, 30.0), FixedAligner(RuntimeError("as it was told to"))])
+async def test_where_nothing_is_found_loudness_goes_on(aligner: FixedAligner) -> None:
+    client = await answered(TellingTTS(), "Hello world.", aligner)
+    assert {message.src for message in client.messages(VisemeTimeline)} == {"energy"}
+    assert [shape for _, shape, _ in shapes(client)] == [10, 0]
+
+
+async def test_a_voice_that_tells_its_times_is_not_aligned() -> None:
+    aligner = FixedAligner(ALIGNED)
+    await answered(TellingTTS([ODD[0]]), "Hello world.", aligner)
+    assert aligner.asked == []
 
 
 ODD = [
