@@ -77,7 +77,7 @@ class Aligner:
             def check() -> None:
                 cancel.check()
                 if time.monotonic() > deadline:
-                    raise NotAligned(f"it took longer than {self._budget:g} s")
+                    raise TimeoutError(f"it took longer than {self._budget:g} s")
 
             check()
             return self._get().align(text, pcm, rate, check)

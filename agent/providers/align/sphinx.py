@@ -6,6 +6,7 @@ is given little at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -125,6 +126,7 @@ class _Track:
         try:
             for at in range(0, len(pcm), _AT_ONCE):
                 check()
+                time.sleep(0)  # lets those who wait for the interpreter have it
                 decoder.process_raw(pcm[at : at + _AT_ONCE].tobytes())
         except BaseException:
             with suppress(*_FAILS):
