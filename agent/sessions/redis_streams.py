@@ -55,7 +55,7 @@ class RedisStore:
     """Implements `store.Store`. `live_seconds`: how long the events of a session that has ended stay in Redis, too."""
 
     def __init__(self, url: str, archive: Archive, live_seconds: int) -> None:
-        """Connects when first used. Raises `ValueError` when `url` is none of Redis."""
+        """Connects when first used."""
         self._redis: Any = Redis.from_url(
             url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0), client_name="visavis"
         )

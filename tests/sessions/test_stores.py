@@ -24,6 +24,10 @@ async def stored(store: Store, session: str = "s-1") -> list[Event]:
     return [event async for event in events_of(store, session)]
 
 
+def traces(folder: Path, word: str) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and word.encode() in file.read_bytes()]
+
+
 async def test_events_come_back_in_order(store: Store) -> None:
     events = [opening(), *(said(n, f"第{n}句") for n in range(2, 40))]
     await store.append(events[:3], durable=True)
@@ -48,18 +52,16 @@ async def test_what_is_given_again_is_there_once(store: Store) -> None:
 
 
 async def test_any_events_are_kept_as_they_were(store: Store) -> None:
-    taken = 0
+    drawn: list[list[Event]] = []
 
     @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(journals())
     def draw(journal: list[Event]) -> None:
         drawn.append(journal)
 
-    drawn: list[list[Event]] = []
     draw()
-    for journal in drawn:
-        taken += 1
-        session = f"s-{taken}"
+    for number, journal in enumerate(drawn):
+        session = f"s-{number}"
         once = {event.seq: event for event in reversed(journal)}
         renamed = [Event(session, e.seq, e.wall_ms, e.t, e.gen, e.round, e.type, e.d, max(e.v, VERSION)) for _, e in sorted(once.items())]
         await store.append(renamed, durable=False)
@@ -121,8 +123,7 @@ async def test_what_is_forgotten_is_gone_everywhere_and_does_not_come_back(store
     assert await store.sessions() == []
     assert await store.snapshot("s-1") is None
     assert not await store.forget("s-1")
-    left = [file for file in tmp_path.rglob("*") if file.is_file() and word.encode() in file.read_bytes()]
-    assert left == [], "neither the file, nor its log, nor an archive holds a trace"
+    assert traces(tmp_path, word) == [], "neither the file, nor its log, nor an archive holds a trace"
 
 
 async def test_a_user_is_forgotten_with_all_sessions(store: Store) -> None:
