@@ -38,6 +38,19 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+class CommandSpec(Section):
+    """A command that the model may give in its answer, `[show: bell]`: told to the client at the sample where it stands. `use`: when, in words for the model.
+
+    It takes `dur_ms`, in silence if the speech is shorter. More than `max_late_ms` late, it is left out (`skip`) or carried out all the same (`run`).
+    """
+
+    use: str = ""
+    args: dict[str, Any] = {}
+    late: Literal["run", "skip"] = "run"
+    max_late_ms: int = Field(default=500, ge=0, le=600_000)
+    dur_ms: int = Field(default=0, ge=0, le=60_000)
+
+
 class Persona(Section):
     """Who the digital human is. An empty greeting means that the user speaks first; an empty `voice` is the language's default."""
 
@@ -46,6 +59,7 @@ class Persona(Section):
     language: LanguageChoice = "auto"
     voice: str = ""
     greeting: str = ""
+    commands: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")], CommandSpec] = {}
 
 
 class ProviderSpec(Section):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import statistics
 import tempfile
@@ -21,6 +22,7 @@ from playwright.async_api import Page, async_playwright
 
 from agent.media.visemes import LEAD
 from bench.chirps import RATE, found
+from bench.impaired import JITTER_SECONDS, LOSS, impaired
 from bench.livekit_rooms import livekit_server
 from bench.options import Options, Unmeasured
 from bench.processes import program
@@ -150,7 +152,7 @@ async def page_of(door: PageDoor) -> AsyncIterator[str]:
                     yield (await tokens.line("Page: ")).strip()
 
 
-async def skew_at(door: PageDoor, seconds: float) -> tuple[Skew, dict[str, Any]]:
+async def skew_at(door: PageDoor, seconds: float, *, bad_network: bool = False) -> tuple[Skew, dict[str, Any]]:
     """Measured at one door, with what the page noted. Raises `Unmeasured`."""
     path = chromium.find()
     if path is None:
@@ -162,7 +164,10 @@ async def skew_at(door: PageDoor, seconds: float) -> tuple[Skew, dict[str, Any]]
             )
             try:
                 context = await browser.new_context(permissions=["microphone"], locale="en")
-                taken = await record(await context.new_page(), address, door, seconds)
+                page = await context.new_page()
+                async with impaired(page) if bad_network else contextlib.nullcontext() as impairment:
+                    taken = await record(page, address, door, seconds)
+                    taken["lost"] = impairment.lost if impairment else 0
             finally:
                 await browser.close()
             sound, begun = card.recording()
@@ -175,26 +180,26 @@ async def measure(options: Options) -> Result:
     rows: list[Row] = []
     raw: dict[str, Any] = {}
     notes: list[str] = []
-    for door in DOORS:
+    for door, bad_network in itertools.product(DOORS, (False, True)):
+        name = NAMES[door] + (", bad network" if bad_network else "")
         try:
-            skew, taken = await skew_at(door, ANSWER_SECONDS)
+            skew, taken = await skew_at(door, ANSWER_SECONDS, bad_network=bad_network)
         except Unmeasured as error:
-            notes.append(f"{NAMES[door]} was not measured: {str(error).splitlines()[0]}")
+            notes.append(f"{name} was not measured: {str(error).splitlines()[0]}")
             continue
-        raw[door] = {"ms": skew.fires, "unmatched": skew.unmatched}
+        raw[name] = {"ms": skew.fires, "unmatched": skew.unmatched, "lost packets": taken["lost"]}
+        told = f"{skew.median:+.1f} ms, {len(skew.fires)} shapes"
         rows += [
-            Row(
-                f"{NAMES[door]}: median distance from zero",
-                abs(skew.median),
-                "ms",
-                MEDIAN_GOAL_MS,
-                f"{skew.median:+.1f} ms, {len(skew.fires)} shapes",
-            ),
-            Row(f"{NAMES[door]}: p95 of the distance", skew.p95, "ms", P95_GOAL_MS),
+            Row(f"{name}: median distance from zero", abs(skew.median), "ms", MEDIAN_GOAL_MS, told),
+            Row(f"{name}: p95 of the distance", skew.p95, "ms", P95_GOAL_MS),
         ]
         if door == "livekit":
-            rows.append(Row(f"{NAMES[door]}: speech until the clock is known", taken["known"] - taken["spoke"], "ms", CLOCK_GOAL_MS))
+            rows.append(Row(f"{name}: speech until the clock is known", taken["known"] - taken["spoke"], "ms", CLOCK_GOAL_MS))
     notes.append(
         "A chirp in each word at a closing of the lips; what a virtual sound card plays; the moment at which `viseme` fires. Positive: late."
+    )
+    notes.append(
+        f"Bad network: {LOSS:.0%} of the sound packets to the page are lost, the others up to {JITTER_SECONDS * 1000:.0f} ms late and out of order; a lost"
+        " packet of the WebSocket comes 200 ms later, and all behind it."
     )
     return Result("skew", "A shape and its sound, at the page", rows, notes, raw)

@@ -72,7 +72,17 @@ from agent.protocol.messages import (
 
 logger = logging.getLogger("visavis.conversation")
 
-FEATURES: Final = ("text_input", "interrupt", "context_update", "playout", "viseme_timeline", "subtitle", "emotion_tag", echo.WANT)
+FEATURES: Final = (
+    "text_input",
+    "interrupt",
+    "context_update",
+    "playout",
+    "viseme_timeline",
+    "subtitle",
+    "emotion_tag",
+    "control",
+    echo.WANT,
+)
 EVENTS_KEPT: Final = 256
 """AgentSession remembers every event of its life; a conversation that lasts for days must not."""
 SETTLE_SECONDS: Final = 2.0

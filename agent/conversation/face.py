@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterator, Sequence
 
 import numpy as np
 from livekit import rtc
 
-from agent.conversation.script import Script
-from agent.dialogue.emotions import EmotionScanner, Felt
+from agent.conversation.script import Action, Script
 from agent.dialogue.pieces import Piece
+from agent.dialogue.tags import Tag, TagScanner
 from agent.media.driving import Batch, Line
 from agent.media.fingerprint import Marks
 from agent.media.loudness import LoudnessShapes
 from agent.media.visemes import Viseme, visemes
-from agent.protocol.messages import RATE, MediaFp, Message, Subtitle, VisemeTimeline
+from agent.protocol.messages import RATE, Control, MediaFp, Message, Subtitle, VisemeTimeline
 from agent.providers.timing import SpokenWord, Timing, tidy
 
 
-class Moods:
-    """Takes the moods out of a text, and tells to which of its pieces they belong."""
+class Tags:
+    """Takes moods and commands out of a text, and tells to which of its pieces they belong."""
 
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[int, str]] = deque()
+    def __init__(self, commands: Collection[str]) -> None:
+        self._scanner = TagScanner(commands)
+        self._waiting: deque[tuple[int, Tag]] = deque()
         self._read = 0
         self._said = 0
 
     async def without(self, text: AsyncIterable[str]) -> AsyncGenerator[str, None]:
-        """The text without its moods."""
-        scanner = EmotionScanner()
+        """The text without its tags."""
+        scanner = self._scanner
         async for delta in text:
             for part in scanner.feed(delta):
                 if words := self._kept(part):
@@ -39,19 +40,27 @@ class Moods:
             if words := self._kept(part):
                 yield words
 
-    def _kept(self, part: str | Felt) -> str:
-        if isinstance(part, Felt):
-            self._waiting.append((self._read, part.emotion))
-            return ""
-        self._read += len(part)
-        return part
+    def _kept(self, part: str | Tag) -> str:
+        if isinstance(part, str):
+            self._read += len(part)
+            return part
+        self._waiting.append((self._read, part))
+        return ""
 
-    def within(self, written: str) -> list[str]:
-        """The moods in the next piece of the text."""
+    def within(self, written: str) -> list[tuple[int, Tag]]:
+        """The tags in the next piece of the text, each with the characters of the piece that come before it."""
+        begin = self._said
         self._said += len(written)
         found = []
         while self._waiting and self._waiting[0][0] < self._said:
-            found.append(self._waiting.popleft()[1])
+            at, tag = self._waiting.popleft()
+            found.append((at - begin, tag))
+        return found
+
+    def rest(self) -> list[Tag]:
+        """Those behind all text."""
+        found = [tag for _, tag in self._waiting]
+        self._waiting.clear()
         return found
 
 
@@ -65,6 +74,17 @@ class FaceOf:
         self._shown = 0
         self._timed = self._told = False
         self._loudness: LoudnessShapes | None = None
+        self._places: list[tuple[int, int]] = []
+        """Character of the piece, and content sample, at which each word begins that is known."""
+
+    def place(self, characters: int, end: int) -> int:
+        """The content sample at which the word is said that `characters` of the piece come before; `end`: that at which the piece's sound ends."""
+        for first, sample in self._places:
+            if first >= characters:
+                return sample
+        if self._places:
+            return end
+        return self._offset + (end - self._offset) * characters // max(1, len(self._piece.written))
 
     def sounds(self, frame: rtc.AudioFrame, timings: Sequence[Timing]) -> None:
         """The next frame of sound, and what has become known of the times."""
@@ -116,6 +136,7 @@ class FaceOf:
             for word, (first, last) in zip(words, spans, strict=True)
             if begin <= first < last <= end
         ]
+        self._places += [(begin + first, sample) for sample, first, _ in timed]
         self._script.line(self._offset + round(words[0].start * RATE), written[begin:end], timed)
 
 
@@ -129,6 +150,13 @@ def messages_of(batch: Batch) -> Iterator[tuple[Message, int]]:
 
 def _subtitle(gen: int, line: Line) -> Subtitle:
     return Subtitle(id=f"a{gen}.{line.number}", text=line.text, words=[[at - line.at, first, size] for at, first, size in line.words])
+
+
+def control_message(command_id: str, action: Action) -> Control:
+    """The message that tells a command."""
+    spec = action.spec
+    args = {**spec.args, **({"value": action.value} if action.value else {})}
+    return Control(id=command_id, name=action.name, args=args, late=spec.late, max_late_ms=spec.max_late_ms, dur=spec.dur_ms * RATE // 1000)
 
 
 def marks_message(marks: Marks) -> MediaFp:

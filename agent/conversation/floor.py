@@ -105,10 +105,11 @@ class Floor:
         if segment is not None and segment.started_t is not None and not brief:
             word = self._output.script_of(segment).word_start(segment.heard(self._ear_at), segment.speech)
             back = min(segment.pulled - word, REPEAT_SAMPLES)
+        from_t = None if segment is None or (base := segment.base(0)) is None else base + segment.pulled - back
         t0 = self._timeline.resume(back)
         self._driving.again()
         if segment is not None and segment.started_t is not None:
-            self._host.send(Resume(t0=t0), gen=segment.gen, t=t0)
+            self._host.send(Resume(t0=t0, from_t=from_t), gen=segment.gen, t=t0)
         self._host.sound_goes_on()
 
     def _give_up(self) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from agent.config import CommandSpec
 from agent.media.driving import Driving, Line
 from agent.media.timeline import Segment, Timeline
 from agent.media.visemes import Viseme
+from agent.protocol.messages import RATE
 from agent.providers.timing import Source
 
 
@@ -27,6 +30,18 @@ class Mood:
     emotion: str
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something happens beside the sound, `spec` tells how; hangs on the timeline like a caption, and its time is kept free."""
+
+    name: str
+    value: str
+    spec: CommandSpec
+
+
+Event: TypeAlias = Caption | Mood | Action
+
+
 @dataclass(eq=False)
 class Script:
     """The text of one segment. It is written while sound is made, possibly long before the segment exists; `attach` joins the two."""
@@ -41,10 +56,13 @@ class Script:
     _timeline: Timeline | None = None
     _segment: Segment | None = None
     _driving: Driving | None = None
-    _hanging: list[tuple[int, Caption | Mood]] = field(default_factory=list)
+    _hanging: list[tuple[int, Event, int]] = field(default_factory=list)
     _shapes: list[tuple[list[Viseme], int, Source]] = field(default_factory=list)
     _lines: list[Line] = field(default_factory=list)
+    acts: int = 0
+    """Actions that hang on it."""
     _count: int = 0
+    _last: int = 0
 
     @property
     def text(self) -> str:
@@ -60,11 +78,17 @@ class Script:
         """From content sample `offset` on the text is said in this mood; not before the last piece that was written."""
         self._hang(offset, Mood(emotion))
 
-    def _hang(self, offset: int, event: Caption | Mood) -> None:
+    def act(self, offset: int, action: Action) -> None:
+        """`action` happens at content sample `offset`, or with what hangs behind that already."""
+        self.acts += 1
+        self._hang(max(offset, self._last), action, action.spec.dur_ms * RATE // 1000)
+
+    def _hang(self, offset: int, event: Event, lasting: int = 0) -> None:
+        self._last = offset
         if self._timeline is not None and self._segment is not None:
-            self._timeline.hang(self._segment, offset, event)
+            self._timeline.hang(self._segment, offset, event, lasting)
         else:
-            self._hanging.append((offset, event))
+            self._hanging.append((offset, event, lasting))
 
     def shape(self, visemes: list[Viseme], known: int, source: Source) -> None:
         """The face has these shapes, at content samples; they are all there are up to content sample `known`."""
@@ -85,8 +109,8 @@ class Script:
     def attach(self, timeline: Timeline, driving: Driving, segment: Segment) -> None:
         """The segment that this text belongs to is open."""
         self._timeline, self._driving, self._segment = timeline, driving, segment
-        for offset, event in self._hanging:
-            timeline.hang(segment, offset, event)
+        for hanging in self._hanging:
+            timeline.hang(segment, *hanging)
         for shapes in self._shapes:
             driving.shapes(segment, *shapes)
         for line in self._lines:

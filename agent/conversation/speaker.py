@@ -16,9 +16,9 @@ from livekit.agents.voice import ModelSettings
 
 from agent.config import Persona
 from agent.conversation.anticipation import ReadsAhead
-from agent.conversation.face import FaceOf, Moods
+from agent.conversation.face import FaceOf, Tags
 from agent.conversation.output import current_speech
-from agent.conversation.script import Scripts
+from agent.conversation.script import Action, Script, Scripts
 from agent.conversation.stages import AnswerStage
 from agent.conversation.synthesis import synthesize
 from agent.dialogue.going_on import continues
@@ -26,6 +26,7 @@ from agent.dialogue.language import script_language
 from agent.dialogue.persona import CUT, chat_prefix
 from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.dialogue.repetition import Repetition
+from agent.dialogue.tags import Command, Felt, Tag
 from agent.dialogue.tempo import Tempo
 from agent.protocol.messages import RATE, Language, LanguageChoice
 
@@ -33,6 +34,7 @@ logger = logging.getLogger("visavis.speaker")
 
 HISTORY_ITEMS: Final = 24
 """Messages of the conversation that the model is shown, at most."""
+BLANK: Final = rtc.AudioFrame.create(RATE, 1, RATE // 50)
 FORGOTTEN_AT_ONCE: Final = 12
 """Old messages leave in groups, so that the beginning of the prompt, which a model may have cached, stays the same from turn to turn."""
 
@@ -186,16 +188,19 @@ class Speaker(Agent):
         def ahead() -> float:
             return script.ahead(round(samples)) / RATE
 
-        moods = Moods()
-        pieces = self._pieces(moods.without(text), lambda: self._tempo.room(ahead()))
+        tags = Tags(self._persona.commands)
+        pieces = self._pieces(tags.without(text), lambda: self._tempo.room(ahead()))
         done, was_ahead = None, 0.0
         try:
             async for piece in pieces:
                 if piece.written:
                     script.write(round(samples), piece.written)
-                for emotion in moods.within(piece.written):
-                    script.feel(round(samples), emotion)
+                within = tags.within(piece.written)
+                for _, tag in within:
+                    if isinstance(tag, Felt):
+                        script.feel(round(samples), tag.emotion)
                 if not piece.spoken.strip():
+                    self._act(script, [(round(samples), tag) for _, tag in within])
                     continue
                 self._topic.reached(speech, "first_chunk")
                 face = FaceOf(piece, script, round(samples))
@@ -205,10 +210,15 @@ class Speaker(Agent):
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame
                 face.end()
+                self._act(script, [(face.place(characters, round(samples)), tag) for characters, tag in within])
                 now = time.monotonic()
                 if done is not None:
                     self._tempo.made(piece.spoken, now - done, was_ahead)
                 done, was_ahead = now, ahead()
+            self._act(script, [(round(samples), tag) for tag in tags.rest()])
+            if samples == 0 and script.acts:  # commands without a word need a place, too
+                yield BLANK
+                samples += BLANK.samples_per_channel * RATE / BLANK.sample_rate
             self._tempo.answered()
         except Exception as error:
             self._topic.voice_failed(error)
@@ -217,6 +227,11 @@ class Speaker(Agent):
         finally:
             if samples == 0:
                 self._scripts.discard(speech, script)
+
+    def _act(self, script: Script, tags: Sequence[tuple[int, Tag]]) -> None:
+        for at, tag in tags:
+            if isinstance(tag, Command):
+                script.act(at, Action(tag.name, tag.value, self._persona.commands[tag.name]))
 
     async def _pieces(self, text: AsyncIterable[str], room: Callable[[], int]) -> AsyncGenerator[Piece, None]:
         """Pieces of the text, each as it was written and as it is spoken."""

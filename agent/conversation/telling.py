@@ -8,15 +8,24 @@ from collections.abc import Callable
 from typing import Protocol
 
 from agent.conversation.captions import Captions
-from agent.conversation.face import marks_message, messages_of
+from agent.conversation.face import control_message, marks_message, messages_of
 from agent.conversation.output import Output
-from agent.conversation.script import Caption, Mood
+from agent.conversation.script import Action, Caption, Mood
 from agent.conversation.stages import Stages
 from agent.media.block import Block
 from agent.media.driving import Driving
 from agent.media.fingerprint import Fingerprint
 from agent.media.timeline import Ended, Fired, Started, Timeline
-from agent.protocol.messages import RATE, AssistantText, AssistantTextDelta, EmotionTag, GenerationEnd, GenerationStart, Message, TurnStages
+from agent.protocol.messages import (
+    RATE,
+    AssistantText,
+    AssistantTextDelta,
+    EmotionTag,
+    GenerationEnd,
+    GenerationStart,
+    Message,
+    TurnStages,
+)
 
 logger = logging.getLogger("visavis.telling")
 
@@ -56,6 +65,7 @@ class Telling:
         self._on_event = on_event
         self._asked_at: float | None = None
         self._late = 0
+        self._commands = 0
 
     def asked(self, now: float) -> None:
         """A question is complete; its answer is waited for from now on."""
@@ -85,6 +95,9 @@ class Telling:
                     self._captions.show(text)
                 case Mood(emotion=emotion):
                     self._host.send(EmotionTag(name=emotion), gen=gen, t=t)
+                case Action() as action:
+                    self._commands += 1
+                    self._host.send(control_message(f"c{self._commands}", action), gen=gen, t=t)
                 case Ended():
                     self._tell_lateness(gen)
                     script = self._output.script_of(segment)

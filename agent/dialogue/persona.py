@@ -60,6 +60,12 @@ _EXAMPLES: Final[dict[LanguageChoice, list[tuple[str, str]]]] = {
 }
 _EXAMPLES["auto"] = [_EXAMPLES["en"][1], _EXAMPLES["zh"][3], _EXAMPLES["en"][5], _EXAMPLES["zh"][5]]
 
+_MAY_DO: Final[dict[LanguageChoice, str]] = {
+    "en": "In your answer you can write these commands where they fit; the person sees what they do and does not hear them:",
+    "zh": "回答中可以在合适的地方写下面的指令；对方能看到效果，听不到指令本身：",
+}
+_MAY_DO["auto"] = _MAY_DO["en"]
+
 CUT: Final[dict[Language, str]] = {
     "en": "(The person interrupted you here and did not hear the rest.)",
     "zh": "（你说到这里被打断了，后面的话对方没有听到。）",
@@ -79,10 +85,19 @@ def chat_prefix(persona: Persona, language: LanguageChoice | None = None) -> lis
     """
     chosen = language or persona.language
     system = _SYSTEM[chosen].format(name=persona.name, open=_OPEN, close=_CLOSE)
-    prefix: list[tuple[Role, str]] = [("system", f"{system}\n{persona.instructions.strip()}".strip())]
+    parts = [system, _commands(persona, chosen), persona.instructions.strip()]
+    prefix: list[tuple[Role, str]] = [("system", "\n".join(filter(None, parts)))]
     for question, answer in _EXAMPLES[chosen]:
         prefix += [("user", question), ("assistant", answer.format(name=persona.name))]
     return prefix
+
+
+def _commands(persona: Persona, language: LanguageChoice) -> str:
+    """What the persona can do beside speaking."""
+    if not persona.commands:
+        return ""
+    told = "\n".join(f"[{name}] {spec.use}".rstrip() for name, spec in persona.commands.items())
+    return f"{_MAY_DO[language]}\n{told}"
 
 
 def context_message(text: str, version: int, *, limit: int = CONTEXT_CHARACTERS) -> str:

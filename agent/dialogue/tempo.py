@@ -8,12 +8,12 @@ from typing import Final
 
 from agent.dialogue.language import is_han
 
-FIRST_GUESS: Final = 0.03
-"""Seconds to write and say one letter; a conversation learns better within a chunk or two."""
+FIRST_GUESS: Final = 0.06
+"""Seconds to write and say one letter, beside a browser that is still loading; a conversation learns better within a chunk or two."""
 LEARNING: Final = 0.4
 DEVIATIONS: Final = 1.0
 """The next chunk may take so many mean deviations longer than chunks do on average, as TCP reckons with its answers."""
-MARGIN_SECONDS: Final = 0.15
+MARGIN_SECONDS: Final = 0.25
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
 LONGEST_WAIT_SECONDS: Final = 2.0

@@ -70,18 +70,24 @@ class Driving:
         """Shapes that came out of order, or for what has been told already."""
 
     def shapes(self, segment: Segment, visemes: Sequence[Viseme], known: int, source: Source) -> None:
-        """Shapes of a segment, at content samples, behind those that are there; they are all there are up to content sample `known`."""
+        """Shapes of a segment, at content samples, behind those that are there; they are all there are up to content sample `known`.
+
+        One for a sample that the client has been told of comes as soon as it can.
+        """
         if segment.dropped:
             return
         plan = self._plans.setdefault(segment, _Plan())
         last = plan.visemes[-1].at if plan.visemes else -1
         for viseme in visemes:
-            if viseme.at <= last or viseme.at < plan.told:
+            at = max(viseme.at, plan.told)
+            if at <= last:
                 self.dropped += 1
-                continue
-            plan.visemes.append(viseme)
-            last = viseme.at
-        plan.known = max(plan.known, known)
+                if at < last:
+                    continue
+                plan.visemes.pop()
+            plan.visemes.append(viseme._replace(at=at))
+            last = at
+        plan.known = max(plan.known, known, last + 1)
         plan.source = source
 
     def line(self, segment: Segment, line: Line) -> None:

@@ -21,7 +21,7 @@ _BINS: Final = np.arange(2, 19)
 _WAVES: Final = np.exp(-2j * np.pi * np.outer(np.arange(_WINDOW), _BINS) / _WINDOW).astype(np.complex64) * (np.sqrt(2) / _WINDOW / 32768)
 _EPSILON: Final = 1e-5
 _ZERO_DB: Final = 100
-MARKS: Final = 30
+MARKS: Final = 16
 """Marks that are told at once."""
 
 

@@ -310,11 +310,14 @@ class Hold(Message):
 
 
 class Resume(Message):
-    """It was no interruption: the answer goes on at `t0`, from the beginning of the word that was broken off. What hung behind the hold has moved by its length."""
+    """It was no interruption: the answer goes on at `t0`, from the beginning of the word that was broken off, whose sound came at `from_t` before. What was still
+    to happen from there on has moved by as much.
+    """
 
-    example = {"t0": 158400}
+    example = {"t0": 158400, "from_t": 124800}
     type: Literal["resume"] = "resume"
     t0: Count
+    from_t: Count | None = None
 
 
 class VisemeTimeline(Message):
@@ -342,6 +345,22 @@ class EmotionTag(Message):
     intensity: Annotated[float, Field(ge=0, le=1)] = 1.0
     fade_ms: Count = 300
     ttl: Count = 6_000
+
+
+class Control(Message):
+    """At media sample `t` of the envelope something happens beside the speech: an expression, a page of courseware, the recording of a reply; any name, with
+    what it needs in `args`. It takes `dur` samples, and the answer lasts as long. Commands come in order, and the same `id` is obeyed once. One that would
+    be more than `max_late_ms` late is left out if `late` is `skip`, and carried out all the same if it is `run`. What hangs behind a hold happens after it.
+    """
+
+    example = {"id": "c1", "name": "show", "args": {"value": "bell"}, "late": "run", "max_late_ms": 500, "dur": 0}
+    type: Literal["control"] = "control"
+    id: Identifier
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    args: dict[str, Any] = {}
+    late: Literal["run", "skip"] = "run"
+    max_late_ms: Count = 500
+    dur: Count = 0
 
 
 class Subtitle(Message):
@@ -452,6 +471,7 @@ ServerMessage = Annotated[
     | VisemeTimeline
     | EmotionTag
     | Subtitle
+    | Control
     | TtsAudioChunk
     | ContextAck
     | ErrorMessage

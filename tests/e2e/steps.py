@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import wave
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -152,16 +153,21 @@ def nod(page: Page, words: Pcm) -> None:
     """A nod over an answer: it is held at most, and goes on to its end."""
     # not what was cut short before: a small model would cut it short again
     long_answer(page, "Please tell me a story about a river and a mountain.")
-    before = page.evaluate("performance.timeOrigin + performance.now()")
+    # the session's log holds the last thousand messages only, and a story is long
+    page.evaluate(
+        """() => {
+            window.told = [];
+            window.visavis.on("message", ({ type, gen, t, seq, d }) => window.told.push([type, gen, t, seq, d.text]));
+        }"""
+    )
     say(page, words)
-    page.wait_for_function(
-        "since => window.visavis.log.some(e => e.at > since && e.message.type === 'generation_end')", arg=before, timeout=ANSWER_MS
-    )
-    log: list[str] = page.evaluate("since => window.visavis.log.filter(e => e.at > since).map(e => e.message.type)", before)
-    said = page.evaluate(
-        "since => window.visavis.log.filter(e => e.at > since && e.message.type === 'asr_final').map(e => e.message.d.text)", before
-    )
+    page.wait_for_function("() => window.told.some(([type]) => type === 'generation_end')", timeout=ANSWER_MS)
+    told: list[list[Any]] = page.evaluate("window.told")
+    log = [kind for kind, *_ in told]
+    said = [text for kind, *_, text in told if kind == "asr_final"]
     assert "interrupt" not in log, said
-    assert log.count("hold") == log.count("resume")
+    assert log.count("hold") == log.count("resume"), [
+        entry for entry in told if entry[0] not in ("media_fp", "viseme_timeline", "subtitle")
+    ]
     answer = page.locator(lines(page, "agent")).last.inner_text()
     assert len(answer) > 20, answer

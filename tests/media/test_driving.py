@@ -96,6 +96,15 @@ def test_what_comes_out_of_order_is_dropped_and_counted() -> None:
     assert told(driving, timeline, 3) == []
 
 
+def test_a_mouth_that_closes_with_the_last_sample_told_closes() -> None:
+    timeline, driving, segment = sounding()
+    told(driving, timeline, 12)
+    driving.shapes(segment, [Viseme(PIECE - 1, 0, 0)], PIECE, "energy")
+    timeline.close(segment)
+    (batch,) = told(driving, timeline, 40)
+    assert [(shape.id, shape.at) for shape in batch.visemes] == [(0, PIECE)]
+
+
 class Face:
     """A client that does what docs/protocol.md says, and nothing else."""
 

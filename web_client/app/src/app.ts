@@ -146,6 +146,9 @@ export class App {
         if (word) karaoke.mark(key, word.start, word.end);
       }),
       session.on("state", ({ state }) => state === "speaking" || karaoke.unmark()),
+      session.on("control", ({ name, args, dur }) => {
+        if (name === "expression" && typeof args.value === "string") this.face.feel(args.value, 1, dur > 0 ? dur / 48_000 : 6);
+      }),
       session.on("emotion", ({ name, intensity, ttl }) => this.face.feel(name, intensity, ttl / 1000)),
       session.on("interrupt", () => this.change({ lines: cutAnswers(this.model.lines) })),
       session.on("error", (e) => this.change({ problem: problemOfCode(e.code, e.message) })),

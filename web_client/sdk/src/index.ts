@@ -2,6 +2,7 @@
 export { connect } from "./connect.js";
 export { ConnectError, MicrophoneError, type ConnectErrorCode, type MicrophoneErrorCode } from "./errors.js";
 export { VISEMES, type VisemeName } from "./driving/visemes.js";
+export type { ControlEvent } from "./protocol/machine.js";
 export type { EmotionEvent, SubtitleEvent, VisemeEvent, WordEvent } from "./driving/driver.js";
 export type * from "./protocol.generated.js";
 export type * from "./types.js";

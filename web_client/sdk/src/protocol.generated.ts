@@ -165,9 +165,10 @@ export interface Hold {
   cut_t: number;
 }
 
-/** It was no interruption: the answer goes on at `t0`, from the beginning of the word that was broken off. What hung behind the hold has moved by its length. */
+/** It was no interruption: the answer goes on at `t0`, from the beginning of the word that was broken off, whose sound came at `from_t` before. What was still to happen from there on has moved by as much. */
 export interface Resume {
   t0: number;
+  from_t?: number;
 }
 
 /** Shapes of the mouth from media sample `t` of the envelope on, for `dur` samples: what was told before from `t` on is void.  `ev` is flat: for each shape its samples after `t`, its id (0..14 of `set`, Oculus' order) and how far it is formed, in hundredths. A shape lasts until the next one. Shapes come 25 ms before their sound, as mouths do. `src`: how the times are known, from the voice (`tts`), by laying text over sound (`align`), from a model (`model`), or from loudness alone (`energy`). */
@@ -192,6 +193,16 @@ export interface Subtitle {
   text: string;
   final: boolean;
   words: number[][];
+}
+
+/** At media sample `t` of the envelope something happens beside the speech: an expression, a page of courseware, the recording of a reply; any name, with what it needs in `args`. It takes `dur` samples, and the answer lasts as long. Commands come in order, and the same `id` is obeyed once. One that would be more than `max_late_ms` late is left out if `late` is `skip`, and carried out all the same if it is `run`. What hangs behind a hold happens after it. */
+export interface Control {
+  id: string;
+  name: string;
+  args: Record<string, unknown>;
+  late: "run" | "skip";
+  max_late_ms: number;
+  dur: number;
 }
 
 /** Answer audio for WebSocket clients that take JSON; binary frames of kind 2 carry the same without base64. The envelope's `t` is the first sample's media time. */
@@ -269,6 +280,7 @@ export interface ServerMessages {
   viseme_timeline: VisemeTimeline;
   emotion_tag: EmotionTag;
   subtitle: Subtitle;
+  control: Control;
   tts_audio_chunk: TtsAudioChunk;
   context_ack: ContextAck;
   error: ErrorMessage;

@@ -44,6 +44,7 @@ export class LiveSession implements Session {
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #driver = new Driver(() => this.heardMedia(), {
     viseme: (event) => this.#emitter.emit("viseme", event),
+    control: (event) => this.#emitter.emit("control", event),
     emotion: (event) => this.#emitter.emit("emotion", event),
     subtitle: (event) => this.#emitter.emit("subtitle", event),
     word: (event) => this.#emitter.emit("word", event),
@@ -329,7 +330,7 @@ export class LiveSession implements Session {
         break;
       case "resume":
         this.#door?.speaker.goOn(event.gen, event.t0);
-        this.#driver.begin(event.t0);
+        this.#driver.resume(event.t0, event.from_t);
         this.#emitter.emit("resume", { gen: event.gen, t0: event.t0 });
         break;
       case "interrupt":
@@ -342,6 +343,11 @@ export class LiveSession implements Session {
       case "emotion": {
         const { type: _, ...emotion } = event;
         this.#driver.emotion(emotion);
+        break;
+      }
+      case "control": {
+        const { type: _, ...control } = event;
+        this.#driver.control(control);
         break;
       }
       case "subtitle":

@@ -1,4 +1,5 @@
 import type { Room } from "livekit-client";
+import type { ControlEvent } from "./protocol/machine.js";
 import type { EmotionEvent, SubtitleEvent, VisemeEvent, WordEvent } from "./driving/driver.js";
 import type { Envelope, LanguageChoice, ServerHello, State } from "./protocol.generated.js";
 
@@ -53,6 +54,8 @@ export interface SessionEvents {
   interrupt: { gen: number; cut_t: number; reason: string };
   /** The mouth takes a shape, when its sample is at the ear. An interrupt, or a hold, brings it to rest at once. */
   viseme: VisemeEvent;
+  /** A command of the answer: its sample is heard now. */
+  control: ControlEvent;
   /** The face takes on an emotion. */
   emotion: EmotionEvent;
   /** The next piece of the answer's text begins to be heard. */

@@ -1,3 +1,4 @@
+import type { ControlEvent } from "../protocol/machine.js";
 import { EstimatedClock } from "./estimate.js";
 import { Schedule, type Cue } from "./schedule.js";
 import { VISEMES, type VisemeName } from "./visemes.js";
@@ -50,18 +51,27 @@ export interface EmotionEvent {
 }
 
 export interface DriverEvents {
+  control(event: ControlEvent): void;
   emotion(event: EmotionEvent): void;
   viseme(event: VisemeEvent): void;
   subtitle(event: SubtitleEvent): void;
   word(event: WordEvent): void;
 }
 
-type Line = { subtitle: SubtitleEvent } | { word: WordEvent } | { emotion: EmotionEvent };
+type Line = { subtitle: SubtitleEvent } | { word: WordEvent };
+type Happening = { control: ControlEvent } | { emotion: EmotionEvent };
+
+/** Commands that are remembered, so that none is obeyed twice. */
+const REMEMBERED = 256;
 
 /** Fires what the server told ahead when its sample is at the ear. */
 export class Driver {
   readonly #visemes = new Schedule<{ id: number; weight: number }>();
   readonly #lines = new Schedule<Line>();
+  /** What is told once and waits for its moment: a hold moves it. */
+  readonly #happenings = new Schedule<Happening>();
+  readonly #obeyed: string[] = [];
+  #heldAt: number | undefined;
   readonly #estimate = new EstimatedClock();
   readonly #heard: () => number | null;
   readonly #events: DriverEvents;
@@ -77,12 +87,20 @@ export class Driver {
 
   /** Cues that were passed over. */
   get skipped(): number {
-    return this.#visemes.skipped + this.#lines.skipped;
+    return this.#visemes.skipped + this.#lines.skipped + this.#happenings.skipped;
   }
 
   /** The sound of media sample `t` has left the server. */
   begin(t: number): void {
     this.#estimate.begin(t, performance.now());
+  }
+
+  /** The answer goes on at sample `t0`, with what was or would have been heard at `from`. */
+  resume(t0: number, from: number): void {
+    this.begin(t0);
+    if (this.#heldAt !== undefined) this.#happenings.move(this.#heldAt, t0 - from);
+    this.#heldAt = undefined;
+    this.#plan();
   }
 
   /** Shapes from sample `t` on, flat: samples after `t`, id, hundredths. */
@@ -108,12 +126,21 @@ export class Driver {
   }
 
   emotion(event: EmotionEvent): void {
-    this.#lines.add([{ t: event.t, gen: event.gen, value: { emotion: event } }]);
+    this.#happenings.add([{ t: event.t, gen: event.gen, value: { emotion: event } }]);
     this.#plan();
   }
 
-  /** The answer is silent from sample `t` on: nothing fires, the mouth is at rest. What comes later is told again. */
+  control(event: ControlEvent): void {
+    if (this.#obeyed.includes(event.id)) return;
+    this.#obeyed.push(event.id);
+    if (this.#obeyed.length > REMEMBERED) this.#obeyed.shift();
+    this.#happenings.add([{ t: event.t, gen: event.gen, value: { control: event } }]);
+    this.#plan();
+  }
+
+  /** The answer is silent from sample `t` on: nothing fires, the mouth is at rest. Shapes and words are told again; what happens is moved when it goes on. */
   hold(t: number): void {
+    this.#heldAt = Math.min(t, this.#now() ?? t);
     this.#visemes.cut(t);
     this.#lines.cut(t);
     this.#rest();
@@ -123,6 +150,8 @@ export class Driver {
   purge(minGen: number): void {
     this.#visemes.purge(minGen);
     this.#lines.purge(minGen);
+    this.#happenings.purge(minGen);
+    this.#heldAt = undefined;
     this.#rest();
   }
 
@@ -143,7 +172,7 @@ export class Driver {
   #plan(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const next = Math.min(this.#visemes.next ?? Infinity, this.#lines.next ?? Infinity);
+    const next = Math.min(this.#visemes.next ?? Infinity, this.#lines.next ?? Infinity, this.#happenings.next ?? Infinity);
     if (this.#closed || next === Infinity) return;
     const now = this.#now();
     const wait = now === null ? LONGEST_WAIT_MS : (next - now) / SAMPLES_A_MS;
@@ -156,11 +185,17 @@ export class Driver {
       for (const cue of this.#visemes.due(now + EARLY, true)) this.#show(cue);
       for (const { value } of this.#lines.due(now + EARLY, false)) {
         if ("word" in value) this.#events.word(value.word);
-        else if ("emotion" in value) this.#events.emotion(value.emotion);
         else this.#events.subtitle(value.subtitle);
       }
+      for (const cue of this.#happenings.due(Math.min(now + EARLY, (this.#heldAt ?? Infinity) - 1), false)) this.#happen(cue, now);
     }
     this.#plan();
+  }
+
+  #happen({ t, value }: Cue<Happening>, now: number): void {
+    if ("emotion" in value) this.#events.emotion({ ...value.emotion, t });
+    else if (value.control.late === "skip" && now - t > value.control.max_late_ms * SAMPLES_A_MS) this.#happenings.skipped += 1;
+    else this.#events.control({ ...value.control, t });
   }
 
   #show({ t, gen, value: { id, weight } }: Cue<{ id: number; weight: number }>): void {

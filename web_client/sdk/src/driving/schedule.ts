@@ -45,6 +45,11 @@ export class Schedule<T> {
     this.#cues = this.#cues.filter((cue) => cue.t < t);
   }
 
+  /** What was to come from sample `t` on comes so many samples later. */
+  move(t: number, samples: number): void {
+    this.#cues = this.#cues.map((cue) => (cue.t < t ? cue : { ...cue, t: cue.t + samples }));
+  }
+
   /** Forgets what fits. */
   remove(unwanted: (cue: Cue<T>) => boolean): void {
     this.#cues = this.#cues.filter((cue) => !unwanted(cue));

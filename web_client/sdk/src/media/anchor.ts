@@ -1,7 +1,7 @@
 /** From single, noisy estimates of where a stream's RTP clock stands to one that holds still. */
 
 /** Ten seconds of speech. */
-const KEPT = 33;
+const KEPT = 65;
 /** Estimates that are all this far from the rest are a new truth: the server moved the stream. */
 const JUMP = 60 * 48;
 const JUMPS = 3;

@@ -39,16 +39,19 @@ export class StreamAnchor {
     const node = await fingerprintNode(this.#context);
     if (this.#closed) return;
     this.#node = node;
-    node.port.onmessage = ({ data }: MessageEvent<Report>) => this.#matcher.heard(data.frame, data.levels);
+    node.port.onmessage = ({ data }: MessageEvent<Report>) => this.#hear(data);
     this.#source.connect(node);
     // It gives silence, but a node that leads nowhere is not run by every browser.
     node.connect(this.#context.destination);
   }
 
-  /** The server's marks from index `first` on. They are ahead of the ear, so those that came before are looked for. */
+  /** The server's marks from index `first` on. They are ahead of the ear: they are found when it has heard them. */
   told(first: number, marks: Uint8Array): void {
-    const match = this.#matcher.match();
     this.#matcher.told(first, marks);
+  }
+
+  #hear({ frame, levels }: Report): void {
+    const match = this.#matcher.heard(frame, levels);
     if (match) this.#found(match.t - match.frame);
   }
 

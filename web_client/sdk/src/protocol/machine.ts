@@ -33,11 +33,12 @@ export type MachineEvent =
   | { type: "generation_start"; gen: number; t0: number }
   | { type: "generation_end"; gen: number; t_end: number; interrupted: boolean }
   | { type: "hold"; gen: number; cut_t: number }
-  | { type: "resume"; gen: number; t0: number }
+  | { type: "resume"; gen: number; t0: number; from_t: number }
   | { type: "interrupt"; gen: number; cut_t: number; reason: string }
   | { type: "visemes"; gen: number; t: number; ev: number[] }
   | { type: "emotion"; gen: number; t: number; name: string; intensity: number; fade_ms: number; ttl: number }
   | { type: "subtitle"; gen: number; t: number; id: string; text: string; words: number[][] }
+  | ({ type: "control" } & ControlEvent)
   | { type: "audio"; gen: number; t: number; chunk: TtsAudioChunk }
   | ({ type: "clock" } & Clock)
   | ({ type: "media_fp" } & MediaFp)
@@ -46,6 +47,18 @@ export type MachineEvent =
   | ({ type: "error" } & ErrorMessage)
   /** Every accepted message, after the events that it caused. */
   | { type: "message"; message: Envelope };
+
+/** Something that happens beside the speech, at media sample `t`; it takes `dur` samples. */
+export interface ControlEvent {
+  id: string;
+  name: string;
+  args: Record<string, unknown>;
+  late: "run" | "skip";
+  max_late_ms: number;
+  dur: number;
+  gen: number;
+  t: number;
+}
 
 export interface Counters {
   accepted: number;
@@ -67,6 +80,7 @@ const OF_AN_ANSWER: ReadonlySet<keyof ServerMessages> = new Set([
   "viseme_timeline",
   "emotion_tag",
   "subtitle",
+  "control",
   "tts_audio_chunk",
 ]);
 
@@ -194,7 +208,7 @@ export class SessionMachine {
       case "hold":
         return [{ type: "hold", gen, cut_t: d.cut_t }];
       case "resume":
-        return [{ type: "resume", gen, t0: d.t0 }];
+        return [{ type: "resume", gen, t0: d.t0, from_t: d.from_t ?? d.t0 }];
       case "interrupt":
         this.#minGen = Math.max(this.#minGen, gen);
         return [...this.#cut(this.#minGen), { type: "interrupt", gen, cut_t: d.cut_t, reason: d.reason }];
@@ -204,6 +218,10 @@ export class SessionMachine {
         return t === null ? [] : [{ type: "emotion", gen, t, name: d.name, intensity: d.intensity ?? 1, fade_ms: d.fade_ms ?? 300, ttl: d.ttl ?? 6000 }];
       case "subtitle":
         return t === null ? [] : [{ type: "subtitle", gen, t, id: this.#unique(d.id), text: d.text, words: d.words }];
+      case "control": {
+        const { id, name, args = {}, late = "run", max_late_ms = 500, dur = 0 } = d;
+        return t === null ? [] : [{ type: "control", gen, t, id: this.#unique(id), name, args, late, max_late_ms, dur }];
+      }
       case "tts_audio_chunk":
         return t === null ? [] : [{ type: "audio", gen, t, chunk: d }];
       case "clock":

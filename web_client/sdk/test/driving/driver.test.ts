@@ -11,6 +11,7 @@ function face(clock: "known" | "unknown" = "known") {
   const note = (what: string): number => fired.push([what, Math.round(heard() / MS)]);
   const driver = new Driver(() => (clock === "known" ? heard() : null), {
     viseme: ({ name, weight }) => note(`${name} ${weight}`),
+    control: ({ id, name }) => note(`${name} ${id}`),
     emotion: ({ name }) => note(name),
     subtitle: ({ text }) => note(text),
     word: ({ start, length }) => note(`${start}+${length}`),
@@ -68,6 +69,55 @@ test("a hold brings it to rest, and what is told again comes where it is now", (
     ["4+3", 260],
     ["sil 0", 280],
   ]);
+});
+
+const command = (id: string, t: number, more: object = {}) =>
+  ({ id, name: "show", args: {}, late: "run", max_late_ms: 100, dur: 0, gen: 1, t: t * MS, ...more }) as const;
+
+test("commands come in their order, each once, also when they are late, unless they may be skipped", () => {
+  const { driver, fired } = face();
+  for (const [id, t] of [["a", 50], ["b", 50], ["a", 50], ["c", 80]] as const) driver.control(command(id, t));
+  vi.advanceTimersByTime(500);
+  driver.control(command("late", 100));
+  driver.control(command("skipped", 110, { late: "skip" }));
+  driver.control(command("just in time", 450, { late: "skip" }));
+  vi.advanceTimersByTime(100);
+  expect(fired).toEqual([
+    ["show a", 50],
+    ["show b", 50],
+    ["show c", 80],
+    ["show late", 500],
+    ["show just in time", 500],
+  ]);
+  expect(driver.skipped).toBe(1);
+});
+
+test("nothing happens during a hold, and what was still to happen has moved with the sound, an emotion too", () => {
+  const { driver, fired } = face();
+  driver.control(command("before", 20));
+  driver.control(command("after", 60));
+  driver.emotion({ name: "happy", intensity: 1, fade_ms: 300, ttl: 1000, gen: 1, t: 70 * MS });
+  vi.advanceTimersByTime(40);
+  driver.hold(100 * MS);
+  vi.advanceTimersByTime(260);
+  driver.resume(320 * MS, 30 * MS);
+  vi.advanceTimersByTime(500);
+  expect(fired).toEqual([
+    ["show before", 20],
+    ["show after", 350],
+    ["happy", 360],
+  ]);
+});
+
+test("of a cut answer nothing happens any more", () => {
+  const { driver, fired } = face();
+  driver.control(command("a", 50));
+  vi.advanceTimersByTime(20);
+  driver.hold(30 * MS);
+  driver.purge(2);
+  driver.control(command("b", 90, { gen: 2 }));
+  vi.advanceTimersByTime(500);
+  expect(fired).toEqual([["show b", 90]]);
 });
 
 test("while the clock is not known, the arrival of the sound's beginning has to do", () => {

@@ -1,4 +1,4 @@
-"""Moods are found wherever the stream is cut, and nothing of them is left in the text."""
+"""Moods and commands are found wherever the stream is cut, and nothing of them is left in the text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dialogue.emotions import EMOTIONS, EmotionScanner, Felt
+from agent.dialogue.tags import EMOTIONS, Command, Felt, Tag, TagScanner
 
 
-def scanned(*deltas: str) -> list[str | Felt]:
+def scanned(*deltas: str) -> list[str | Tag]:
     """Neighbouring texts joined."""
-    scanner, out = EmotionScanner(), list[str | Felt]()
+    scanner, out = TagScanner(("show", "wave-hand")), list[str | Tag]()
     for part in [*(part for delta in deltas for part in scanner.feed(delta)), *scanner.flush()]:
         if isinstance(part, str) and out and isinstance(out[-1], str):
             out[-1] += part
@@ -35,16 +35,25 @@ def scanned(*deltas: str) -> list[str | Felt]:
         ("[[happy] a", ["[", Felt("happy"), "a"]),
         ("😂😂", [Felt("funny"), Felt("funny")]),
         ("🚀 go", ["🚀 go"]),
+        ("Look [show: a bell] here", ["Look ", Command("show", "a bell"), "here"]),
+        ("[wave-hand]你好", [Command("wave-hand", ""), "你好"]),
+        ("看[show:青铜钟]这里", ["看", Command("show", "青铜钟"), "这里"]),
+        ("[hide: it] and [happy: very]", ["[hide: it] and [happy: very]"]),
+        ("[show: [happy] x]", ["[show: ", Felt("happy"), "x]"]),
+        (f"[show: {201 * 'x'}]", [f"[show: {201 * 'x'}]"]),
         ("", []),
     ],
 )
-def test_tags(text: str, expected: list[str | Felt]) -> None:
+def test_tags(text: str, expected: list[str | Tag]) -> None:
     assert scanned(text) == expected
     assert scanned(*text) == expected
 
 
 @given(
-    st.lists(st.sampled_from(["[", "]", "happy", "sad", " ", "x", "😂", "❤", "\ufe0f", "[happy]", "[ cool ] ", "好"]), max_size=20),
+    st.lists(
+        st.sampled_from(["[", "]", "happy", "sad", " ", "x", "😂", "❤", "\ufe0f", "[happy]", "[ cool ] ", "好", "[show: ", ":", "show"]),
+        max_size=20,
+    ),
     st.data(),
 )
 def test_how_the_text_is_cut_makes_no_difference(parts: list[str], data: st.DataObject) -> None:
@@ -55,8 +64,10 @@ def test_how_the_text_is_cut_makes_no_difference(parts: list[str], data: st.Data
 
 
 def test_what_is_held_back_is_bounded() -> None:
-    scanner = EmotionScanner()
+    scanner = TagScanner(("show",))
     assert "".join(str(part) for part in scanner.feed("[" + "a" * 50_000)) == "[" + "a" * 50_000
+    text = "[show: " + "a" * 50_000
+    assert "".join(str(part) for part in scanner.feed(text)) == text
 
 
 def test_there_are_21() -> None:
