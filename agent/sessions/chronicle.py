@@ -47,6 +47,11 @@ class Chronicle:
         return event if self._words else without_content(event)
 
 
+def unwritten(session: str) -> Chronicle:
+    """Of a session of which nothing is written down."""
+    return Chronicle(None, session, words=False)
+
+
 class Chronicler:
     """Made once a process: its journal, as configured, and a chronicle for each session."""
 

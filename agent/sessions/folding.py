@@ -21,7 +21,6 @@ OBSERVED: Final = frozenset(
         "llm_first_token",
         "tts_first_audio",
         "audio_out",
-        "interrupt",
         "hold",
         "resume",
         "generation_end",
@@ -104,7 +103,6 @@ class _Folding:
         for name, value in (("wall_ms", event.wall_ms), ("t", event.t), ("gen", event.gen), ("round", event.round)):
             if value > now[name]:
                 now[name] = value
-        self._expire()
         effect = EFFECTS.get(event.type)
         if effect is None:
             self._skipped["unknown"] += event.type not in OBSERVED
@@ -113,11 +111,6 @@ class _Folding:
             effect(self, event, event.d)
         except _Malformed:
             self._skipped["malformed"] += 1
-
-    def _expire(self) -> None:
-        wall_ms = self._now["wall_ms"]
-        if self._commands and any(c.expires_ms is not None and c.expires_ms <= wall_ms for c in self._commands.values()):
-            self._commands = {c.id: c for c in self._commands.values() if c.expires_ms is None or c.expires_ms > wall_ms}
 
     # ------------------------------------------------------------------------------------------------------- what events do
 
@@ -176,23 +169,25 @@ class _Folding:
             self._drafts[answer] = replace(self._drafts[answer], gen=event.gen)
 
     def _playout(self, event: Event, d: Mapping[str, Any]) -> None:
-        self._simple["heard_t"] = max(self._simple["heard_t"], _number(d, "t_heard"))
+        heard_t = self._simple["heard_t"] = max(self._simple["heard_t"], _number(d, "t_heard"))
+        self._commands = {id_: command for id_, command in self._commands.items() if command.until > heard_t}
+
+    def _interrupt(self, event: Event, d: Mapping[str, Any]) -> None:
+        """What hung behind the cut does not happen any more."""
+        cut_t = _number(d, "cut_t")
+        self._commands = {id_: command for id_, command in self._commands.items() if command.t < cut_t}
 
     def _context(self, event: Event, d: Mapping[str, Any]) -> None:
-        ttl_ms = _maybe_number(d, "ttl_ms")
-        expires_ms = None if ttl_ms is None else event.wall_ms + ttl_ms
-        self._simple["page"] = Page(_number(d, "version"), _text(d, "text"), expires_ms)
+        """A version that is not newer was refused."""
+        version, ttl_ms, page = _number(d, "version"), _maybe_number(d, "ttl_ms"), self._simple["page"]
+        if page is None or version > page.version:
+            self._simple["page"] = Page(version, _text(d, "text"), None if ttl_ms is None else event.wall_ms + ttl_ms)
 
     def _command(self, event: Event, d: Mapping[str, Any]) -> None:
-        command = Command(_text(d, "id"), _text(d, "kind"), d.get("value"), event.t, _maybe_number(d, "expires_ms"))
-        self._commands.pop(command.id, None)
-        if command.expires_ms is None or command.expires_ms > self._now["wall_ms"]:
-            self._commands[command.id] = command
+        command = Command(_text(d, "id"), _text(d, "name"), d.get("args"), event.gen, event.t, event.t + _number(d, "dur"))
+        self._commands[command.id] = command
         if len(self._commands) > COMMANDS:
             del self._commands[next(iter(self._commands))]
-
-    def _command_done(self, event: Event, d: Mapping[str, Any]) -> None:
-        self._commands.pop(_text(d, "id"), None)
 
 
 _SIMPLE: Final = ("org", "user", "persona", "version", "language", "state", "heard_t", "ended", "page", "dropped")
@@ -208,7 +203,7 @@ EFFECTS: Final[Mapping[str, Callable[[_Folding, Event, Mapping[str, Any]], None]
     "llm_delta": _Folding._llm_delta,
     "generation_start": _Folding._generation_start,
     "playout": _Folding._playout,
+    "interrupt": _Folding._interrupt,
     "context": _Folding._context,
     "command": _Folding._command,
-    "command_done": _Folding._command_done,
 }

@@ -51,13 +51,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A control command that is in force until it is done, or until `expires_ms` (Unix time)."""
+    """A control command at media sample `t` that the client has not confirmed to have heard to its end, sample `until`."""
 
     id: str
-    kind: str
-    value: Any
+    name: str
+    args: Any
+    gen: int
     t: int
-    expires_ms: int | None = None
+    until: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,15 @@ _right = {
     "context": st.fixed_dictionaries(
         {"version": st.integers(0, 9), "text": st.text(letters, max_size=8), "ttl_ms": st.none() | st.integers(1, 9)}
     ),
+    "interrupt": st.fixed_dictionaries({"cut_t": st.integers(0, 12)}),
     "command": st.fixed_dictionaries(
-        {"id": st.sampled_from("abc"), "kind": st.just("show"), "value": json_values, "expires_ms": st.none() | st.integers(0, 9)}
+        {
+            "id": st.sampled_from("abc"),
+            "name": st.just("show"),
+            "args": st.fixed_dictionaries({"value": json_values}),
+            "dur": st.integers(0, 9),
+        }
     ),
-    "command_done": st.fixed_dictionaries({"id": st.sampled_from("abc")}),
 }
 assert set(_right) == set(EFFECTS), "each effect is to be drawn"
 

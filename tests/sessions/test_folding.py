@@ -67,11 +67,12 @@ def test_a_dialogue_is_remembered_as_it_was_heard() -> None:
             ("playout", {"gen": 1, "t_heard": 90}, 2),
             ("settings", {"language": "zh"}, 2),
             ("context", {"version": 4, "text": "Gallery 3", "ttl_ms": 50}, 2),
+            ("context", {"version": 4, "text": "Gallery 4"}, 2),
         ),
     )
     assert state.items == (Item("user", "What is that?", 0, 2), Item("assistant", "A bell. It", 1, 6, cut=True))
     assert state.drafts == (Draft(1, "A bell. It is old.", 1, whole=True),), "what was not heard to its end is still known"
-    assert (state.user, state.persona, state.language, state.gen, state.t, state.heard_t) == ("u", "p", "zh", 2, 1_000, 90)
+    assert (state.user, state.persona, state.language, state.gen, state.t, state.heard_t) == ("u", "p", "zh", 2, 1_100, 90)
     assert state.page == Page(4, "Gallery 3", 1_050)
     assert state.skipped == Skipped()
 
@@ -88,16 +89,16 @@ def test_an_answer_that_was_heard_to_its_end_leaves_no_draft() -> None:
     assert state.drafts == ()
 
 
-def test_commands_are_in_force_until_they_are_done_or_expire() -> None:
+def test_commands_are_remembered_until_they_were_heard_or_cut_off() -> None:
     journal = events(
-        ("command", {"id": "a", "kind": "show", "value": 1, "expires_ms": 2_000}),
-        ("command", {"id": "b", "kind": "show", "value": 2}),
-        ("command", {"id": "c", "kind": "record", "value": None}),
-        ("command_done", {"id": "c"}),
+        ("command", {"id": "a", "name": "show", "args": {"value": "bell"}, "dur": 50}),  # at sample 100
+        ("command", {"id": "b", "name": "show", "args": {}, "dur": 500}),
+        ("command", {"id": "c", "name": "record", "args": {}, "dur": 0}),
+        ("playout", {"gen": 0, "t_heard": 150}),
     )
-    assert [command.id for command in fold(START, journal).commands] == ["a", "b"]
-    later = Event(SESSION, 5, 2_000, 0, 0, 0, "state", {"state": "idle"})
-    assert [command.id for command in fold(START, [*journal, later]).commands] == ["b"]
+    assert [command.id for command in fold(START, journal).commands] == ["b", "c"]
+    cut = Event(SESSION, 5, 0, 0, 0, 0, "interrupt", {"cut_t": 250, "reason": "voice"})
+    assert [command.id for command in fold(START, [*journal, cut]).commands] == ["b"]
 
 
 def test_what_is_not_understood_is_counted_by_its_reason() -> None:
@@ -111,7 +112,7 @@ def test_what_is_not_understood_is_counted_by_its_reason() -> None:
 
 def test_a_long_session_is_bounded() -> None:
     many = [("asr_final", {"text": str(n)}) for n in range(ITEMS + 50)]
-    commands = [("command", {"id": str(n), "kind": "k"}) for n in range(COMMANDS + 9)]
+    commands = [("command", {"id": str(n), "name": "k", "dur": 0}) for n in range(COMMANDS + 9)]
     drafts = [("llm_delta", {"answer": n // 3, "text": "x" * DRAFT_CHARACTERS}) for n in range(30)]
     state = fold(START, events(*many, *commands, *drafts))
     assert (len(state.items), state.dropped, state.items[-1].text) == (ITEMS, 50, str(ITEMS + 49))
