@@ -57,8 +57,8 @@ class Journal:
         self._told_behind = False
         self._closing = False
         self._snapshots = Snapshots()
-        self._caller: asyncio.AbstractEventLoop | None = None
-        self._loop = asyncio.new_event_loop()
+        self._caller: asyncio.AbstractEventLoop
+        self._loop: asyncio.AbstractEventLoop
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="visavis-journal", daemon=True)
@@ -66,6 +66,7 @@ class Journal:
     def start(self) -> None:
         """Begin to write. A store that cannot be opened now is tried again."""
         self._caller = asyncio.get_running_loop()
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     # ------------------------------------------------------------------------------------------------------- on the event loop
@@ -85,7 +86,6 @@ class Journal:
     def commit(self, event: Event) -> asyncio.Future[bool]:
         """Write it now. The future tells True when it survives a power cut (as far as the store promises that), False when it is lost. While the store fails
         the future waits with it: wait for it with a time limit."""
-        assert self._caller is not None
         waiter: asyncio.Future[bool] = self._caller.create_future()
         self._put(event, waiter)
         return waiter
@@ -108,10 +108,10 @@ class Journal:
 
     async def aclose(self) -> None:
         """Write what is left, for a few seconds at most; what is left then is lost. May be called twice."""
-        if not self._closing:
-            self._closing = True
-            self._loop.call_soon_threadsafe(self._end)
         if self._thread.is_alive():
+            if not self._closing:
+                self._closing = True
+                self._loop.call_soon_threadsafe(self._end)
             await asyncio.to_thread(self._thread.join)
 
     # ------------------------------------------------------------------------------------------------------- in the journal's thread
@@ -254,7 +254,7 @@ class Journal:
     def _tell(self, batch: list[Waiting], kept: bool) -> None:
         """Those who wait, all at once."""
         waiters = [waiting.waiter for waiting in batch if waiting.waiter is not None]
-        if waiters and self._caller is not None and not self._caller.is_closed():
+        if waiters and not self._caller.is_closed():
             self._caller.call_soon_threadsafe(_answer, waiters, kept)
 
 
