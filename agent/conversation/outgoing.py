@@ -10,7 +10,7 @@ from agent.conversation.ports import Transport
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import Hold, Message, ServerInterrupt
 
-PATIENCE_SECONDS: Final = 0.25
+PATIENCE_SECONDS: Final = 0.5
 """How long the journal may take; then the client is told all the same, for a conversation does not wait."""
 
 

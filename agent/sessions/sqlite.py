@@ -124,7 +124,7 @@ class SqliteStore:
             connection.execute("DELETE FROM forgotten WHERE wall_ms < ?", (before,))
         if old:
             with self._told():
-                self.connection.execute("PRAGMA incremental_vacuum").fetchall()
+                self.connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page and stop
                 self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return len(old)
 
