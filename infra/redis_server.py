@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from infra.children import die_with_parent
 from infra.chromium import is_required as is_required
 from infra.console import Failure, entry, is_root, output, say
 from infra.paths import TOOLS
@@ -85,7 +86,13 @@ class RedisServer:
 
     def start(self) -> None:
         """Until it answers. Raises `Failure` with what it said when it does not."""
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
+        )
         limit = time.monotonic() + READY_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > limit:

@@ -34,6 +34,8 @@ FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 5.0
 """How long what is left may take to be written at the end."""
+CHECK_SECONDS: Final = 5.0
+"""How often an idle journal looks whether its store is still there."""
 SWEEP_SECONDS: Final = 3_600.0
 HURRIED_SECONDS: Final = 0.25
 
@@ -137,17 +139,27 @@ class Journal:
             store = await self._insist(self._open)
         except _TooLate:
             return
+        await self._check(store)
         sweeping = self._loop.create_task(self._sweep(store))
         try:
-            while await self._gather():
+            while await self._gather(store):
                 await self._write(store)
         finally:
-            sweeping.cancel()
+            self._over.set()
             await asyncio.gather(sweeping, return_exceptions=True)
             await store.aclose()
 
     async def _open(self) -> Store:
         return self._open_store()
+
+    async def _check(self, store: Store) -> None:
+        """Nobody writes, and yet it should be known whether anybody could."""
+        try:
+            await store.check()
+        except StoreError as error:
+            self._fail(error)
+        else:
+            self._recovered()
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What `attempt` returns, however often it takes. Raises `_TooLate` when the end has come and the store does not come back."""
@@ -164,26 +176,31 @@ class Journal:
             await self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def _gather(self) -> bool:
+    async def _gather(self, store: Store) -> bool:
         """Wait until there is something to write, and a moment longer for more. False: it is over, and nothing is left."""
         while not self.backlog.queued:
             if self._closing:
                 return False
             self._wake.clear()
             self._idle = True
-            if not self.backlog.queued and not self._closing:  # what came before `idle` was set has woken nobody
-                await self._wake.wait()
+            if self.backlog.queued or self._closing:  # what came before `idle` was set has woken nobody
+                break
+            if not await self._woken(CHECK_SECONDS):
+                await self._check(store)
         self._idle = False
         if not self._awaited and not self._closing and self.backlog.queued < BATCH:
             self._wake.clear()
             if not self._awaited:
-                await self._rest(GATHER_SECONDS)
+                await self._woken(GATHER_SECONDS)
         return True
 
-    async def _rest(self, seconds: float) -> None:
-        """A moment that ends when somebody waits for an event."""
-        with suppress(TimeoutError):
+    async def _woken(self, seconds: float) -> bool:
+        """Wait until there is something to do, but no longer. Returns whether there is."""
+        try:
             await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _pause(self, seconds: float) -> None:
         """A pause before a store is tried again; short ones at the end."""
@@ -223,13 +240,15 @@ class Journal:
             logger.warning("a snapshot was not kept, or a session not put away: %s", error)
 
     async def _sweep(self, store: Store) -> None:
-        while True:
+        """Until the end. It is not cancelled: a cancelled call of Redis' client may go on as if nothing had been said."""
+        while not self._over.is_set():
             try:
                 if removed := await store.sweep(time.time_ns() // 1_000_000, self._retention_ms):
                     logger.info("%d sessions were removed from the journal: their time was over", removed)
             except StoreError as error:
                 logger.warning("old sessions were not removed from the journal: %s", error)
-            await asyncio.sleep(SWEEP_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), SWEEP_SECONDS)
 
     # ------------------------------------------------------------------------------------------------------- how it goes
 

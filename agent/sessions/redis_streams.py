@@ -73,24 +73,26 @@ class RedisStore:
 
     # ------------------------------------------------------------------------------------------------------- writing
 
+    async def check(self) -> None:
+        """Whoever runs a Redis without its append-only file loses what it holds when it restarts, and should know: once."""
+        with self._told():
+            if self._asked:
+                await self._redis.ping()
+                return
+            about = await self._redis.info("persistence")
+        self._asked = True
+        if not about.get("aof_enabled"):
+            logger.warning("this Redis keeps no append-only file: a restart of it loses the sessions that go on (set `appendonly yes`)")
+
     async def append(self, events: Sequence[Event], *, durable: bool) -> None:
         sessions: dict[str, list[Event]] = {}
         for event in events:
             sessions.setdefault(event.session, []).append(event)
         with self._told():
-            if not self._asked:
-                await self._ask_for_its_file()
             pipe = self._redis.pipeline(transaction=False)
             for session, its in sessions.items():
                 await self._append(keys=_keys(session), args=_arguments(session, its), client=pipe)
             await pipe.execute()
-
-    async def _ask_for_its_file(self) -> None:
-        """Whoever runs a Redis without its append-only file loses what it holds when it restarts, and should know."""
-        about = await self._redis.info("persistence")
-        self._asked = True
-        if not about.get("aof_enabled"):
-            logger.warning("this Redis keeps no append-only file: a restart of it loses the sessions that go on (set `appendonly yes`)")
 
     async def put_snapshot(self, session: str, state: State) -> None:
         with self._told():

@@ -87,6 +87,10 @@ class SqliteStore:
 
     # ------------------------------------------------------------------------------------------------------- writing
 
+    async def check(self) -> None:
+        with self._told():
+            self.connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
+
     async def append(self, events: Sequence[Event], *, durable: bool) -> None:
         lines = [(event.session, event.seq, event.line()) for event in events]
         sessions = _sessions(events)

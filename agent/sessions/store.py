@@ -35,6 +35,9 @@ class SessionInfo:
 class Store(Protocol):
     """Used by one event loop. Every method may raise `StoreError`."""
 
+    async def check(self) -> None:
+        """Find out whether the store can be used now."""
+
     async def append(self, events: Sequence[Event], *, durable: bool) -> None:
         """Keep events of any sessions, those of each in order, all or (at a `StoreError`) any part of them. A number that is there already is kept as it was,
         so that the same events may be given again. `durable`: return when a power cut cannot take them any more, as far as this store can promise that.
