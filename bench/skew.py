@@ -134,19 +134,19 @@ def skew_of(taken: dict[str, Any], sound: npt.NDArray[np.float64], begun: float)
 
 
 @contextlib.asynccontextmanager
-async def page_of(door: PageDoor) -> AsyncIterator[str]:
-    """The address of a page whose voice chirps."""
+async def page_of(door: PageDoor, kind: str = "chirps") -> AsyncIterator[str]:
+    """The address of a page whose server has these engines (see `bench.server`)."""
     with tempfile.TemporaryDirectory(prefix="visavis-bench-") as home:
         env = {**SETTINGS, "VISAVIS_HOME": home}
         if door != "livekit":
-            async with program("bench.server", "gateway", "chirps", env=env) as child:
+            async with program("bench.server", "gateway", kind, env=env) as child:
                 yield await child.line("ready")
             return
         async with livekit_server() as server:
             port, worker = str(free_tcp_port()), str(free_tcp_port())
             env |= dict(server.environment)
             env |= {"VISAVIS__WORKER__PORT": worker, "VISAVIS__WORKER__URL": f"http://127.0.0.1:{worker}", "VISAVIS__HTTP__PORT": port}
-            async with program("bench.server", "worker", "chirps", env=env) as child:
+            async with program("bench.server", "worker", kind, env=env) as child:
                 await child.line("ready")
                 async with program("agent.cli", "api", env=env) as tokens:
                     yield (await tokens.line("Page: ")).strip()

@@ -35,7 +35,9 @@ def rooms(models: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """What `make livekit` starts: livekit-server, a worker and the token service with the page; its address."""
     home = tmp_path_factory.mktemp("home")
     port = free_tcp_port()
-    with Program([sys.executable, "-m", "infra.livekit_up"], {"VISAVIS_HOME": str(home), "PORT": str(port)}) as program:
+    with Program(
+        [sys.executable, "-m", "infra.livekit_up"], {"VISAVIS_HOME": str(home), "PORT": str(port), "VISAVIS__WORKER__PORT": "0"}
+    ) as program:
         assert program.wait_for("Ready: ", READY_SECONDS) == f"Ready: http://127.0.0.1:{port}"
         yield f"http://127.0.0.1:{port}"
         assert program.stop() == 0, "\n".join(program.lines[-30:])
