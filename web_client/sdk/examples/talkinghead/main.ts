@@ -10,12 +10,13 @@ const head = new TalkingHead(stage, {
   cameraDistance: 1,
   cameraY: 0.55,
   cameraRotateEnable: false,
-  lightAmbientIntensity: 0,
+  avatarIdleEyeContact: 0.9,
+  lightAmbientIntensity: 2,
   lightDirectColor: "#fff4e6",
   lightDirectIntensity: 2.5,
   lightDirectTheta: 0.4,
 });
-head.scene.environmentIntensity = 0.45;
+head.scene.environment = null;
 await head.showAvatar({ url: await avatar() }); // yours: the address of any avatar with Oculus' visemes
 show(head);
 
