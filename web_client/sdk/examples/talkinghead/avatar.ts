@@ -36,7 +36,7 @@ export function avatar(): Promise<string> {
   const chest = bone(bone(bone(hips, "Spine", 0.12), "Spine1", 0.12), "Spine2", 0.1);
   const top = bone(bone(chest, "Neck", 0.1), "Head", 0.1);
   for (const side of ["Left", "Right"]) {
-    bone(top, `${side}Eye`, 0.08);
+    bone(top, `${side}Eye`, 0.083).position.add({ x: side === "Left" ? 0.043 : -0.043, y: 0, z: 0.1 });
     bone(bone(bone(bone(hips, `${side}UpLeg`, -0.05), `${side}Leg`, -0.45), `${side}Foot`, -0.45), `${side}ToeBase`, -0.05);
     const hand = bone(bone(bone(bone(chest, `${side}Shoulder`, 0), `${side}Arm`, 0), `${side}ForeArm`, 0), `${side}Hand`, 0);
     const joints = new Map<string, Object3D>();

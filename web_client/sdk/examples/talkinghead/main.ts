@@ -11,9 +11,9 @@ const head = new TalkingHead(stage, {
   cameraY: 0.55,
   cameraRotateEnable: false,
   avatarIdleEyeContact: 0.9,
-  lightAmbientIntensity: 2,
+  lightAmbientIntensity: 1.4,
   lightDirectColor: "#fff4e6",
-  lightDirectIntensity: 2.5,
+  lightDirectIntensity: 2,
   lightDirectTheta: 0.4,
 });
 head.scene.environment = null;
