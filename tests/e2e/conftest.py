@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from infra import chromium, sound_card
 from infra.browser import launch_arguments
 from infra.ports import free_tcp_port
 from tests.fixtures.program import Program
@@ -48,6 +49,15 @@ def playwright() -> Iterator[Playwright]:
     """Playwright runs an event loop in this thread, so it must be gone before an asynchronous test begins."""
     with sync_playwright() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def card(chromium_path: str) -> None:
+    """There is a sound card of our own to be had, `infra.sound_card.running()`."""
+    if not sound_card.is_there():
+        if chromium.is_required():
+            pytest.fail("PulseAudio is missing; `make setup` installs it")
+        pytest.skip("there is no PulseAudio to listen with: apt-get install pulseaudio pulseaudio-utils")
 
 
 class Visitor:
