@@ -34,6 +34,7 @@ TABLES: Final = {
     "start": "from a cold process to the page and to the first conversation, and what waiting costs",
     "answers": "whether the local model's answers are fit to be spoken",
     "barge_in": "from a user's first sample to silence at their ear, in a room; stock livekit-agents beside it",
+    "silence": "from a user's first sample to silence at the page's sound card, by each door",
     "turn_end": "from a user's last sample to the answer's first, in a room; stock livekit-agents beside it",
     "visemes": "whether the mouth's shapes lie on their sounds, what they cost and weigh",
     "skew": "how far the mouth's shapes are from their sounds, at the page, by each door",

@@ -21,6 +21,7 @@ from agent.conversation.host import ConversationHost
 from agent.conversation.ports import DoorKind
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
+from agent.protocol.frames import Frame
 from agent.protocol.messages import ClientHello, ClientInterrupt, ErrorMessage, TextInput
 from bench.instant import InstantEngines
 from bench.options import Options
@@ -37,6 +38,9 @@ class _Client:
     ahead_seconds = 0.0
 
     def send(self, envelope: Envelope[Any]) -> None:
+        pass
+
+    def show(self, frame: Frame) -> None:
         pass
 
     async def play(self, block: Block) -> None:

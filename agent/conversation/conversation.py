@@ -37,6 +37,8 @@ from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
 from agent.conversation.telling import Telling
 from agent.dialogue.completeness import sure_beginning
+from agent.media.arkit import ARKIT
+from agent.media.blendshapes import Blendshapes, Packet
 from agent.media.block import Block
 from agent.media.driving import Driving
 from agent.media.fingerprint import Fingerprint
@@ -45,6 +47,7 @@ from agent.media.timeline import Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS
+from agent.protocol.frames import Frame, Kind
 from agent.protocol.messages import (
     MAX_TEXT,
     RATE,
@@ -76,6 +79,8 @@ from agent.version import project_version
 
 logger = logging.getLogger("visavis.conversation")
 
+BLENDSHAPES: Final = "blendshapes"
+"""What a client wants that has a face of ARKit's names and nothing to move it."""
 FEATURES: Final = (
     "text_input",
     "interrupt",
@@ -85,6 +90,7 @@ FEATURES: Final = (
     "subtitle",
     "emotion_tag",
     "control",
+    BLENDSHAPES,
     echo.WANT,
 )
 EVENTS_KEPT: Final = 256
@@ -135,6 +141,7 @@ class Conversation:
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
         self._state: State = "idle"
         self._typed = 0
+        self._frames = 0
         self._outgoing = Outgoing(transport)
         self._closing = False
         self._listening = True
@@ -159,6 +166,7 @@ class Conversation:
         )
         self._floor = Floor(self, transport, self._timeline, self._driving, self._generations, self._output)
         self._captions = Captions()
+        self._wants_face = BLENDSHAPES in hello.wants
         self._telling = Telling(
             self,
             self._timeline,
@@ -167,6 +175,7 @@ class Conversation:
             self._captions,
             self._stages,
             stages_wanted="stages" in hello.wants,
+            blendshapes=Blendshapes() if self._wants_face else None,
             fingerprint=Fingerprint() if transport.kind == "livekit" else None,
             on_event=on_event,
         )
@@ -234,7 +243,9 @@ class Conversation:
     def greet(self) -> None:
         """Send the server's hello."""
         persona = PersonaInfo(id=self._persona_id, name=self._persona.name, language=self._persona.language)
-        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=self._recording.stored))
+        names = list(ARKIT) if self._wants_face else None
+        stored = self._recording.stored
+        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored, blendshapes=names))
 
     async def aclose(self, reason: str) -> None:
         """End the conversation and free everything. May be called twice, and from a task of the conversation."""
@@ -508,6 +519,11 @@ class Conversation:
         kind = KINDS[code]
         self._on_event(f"error:{code}", 1.0)
         self.send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
+
+    def show(self, packet: Packet) -> None:
+        """Frames of the face, which may be lost."""
+        self._frames += 1
+        self._transport.show(Frame(Kind.BLENDSHAPES, packet.payload, self._generations.current, self._frames, packet.t))
 
     def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
         gen = self._generations.current if gen is None else gen

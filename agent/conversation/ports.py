@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
+from agent.protocol.frames import Frame
 from agent.protocol.messages import ErrorMessage
 
 DoorKind = Literal["peer", "livekit", "ws", "local"]
@@ -22,6 +23,9 @@ class Transport(Protocol):
 
     def send(self, envelope: Envelope[Any]) -> None:
         """Send a message, in order, without waiting. A client that reads too slowly loses its connection; nothing is raised."""
+
+    def show(self, frame: Frame) -> None:
+        """Send a frame of the face, without waiting; it may be lost."""
 
     async def play(self, block: Block) -> None:
         """Take 20 ms of sound. Blocks come without a gap, blanks included, at the pace of real time. Must not wait longer than the wire needs."""

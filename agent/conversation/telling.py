@@ -12,8 +12,9 @@ from agent.conversation.face import control_message, marks_message, messages_of
 from agent.conversation.output import Output
 from agent.conversation.script import Action, Caption, Mood
 from agent.conversation.stages import Stages
+from agent.media.blendshapes import Blendshapes, Packet
 from agent.media.block import Block
-from agent.media.driving import Driving
+from agent.media.driving import Batch, Driving
 from agent.media.fingerprint import Fingerprint
 from agent.media.timeline import Ended, Fired, Started, Timeline
 from agent.protocol.messages import (
@@ -37,9 +38,12 @@ class TellingHost(Protocol):
 
     def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None: ...
 
+    def show(self, packet: Packet) -> None: ...
+
 
 class Telling:
-    """One a conversation. `stages_wanted`: by the client; `fingerprint`: where the client has to find its clock by the voice's loudness."""
+    """One a conversation. `stages_wanted`: by the client; `fingerprint`: where the client has to find its clock by the voice's loudness; `blendshapes`: where it
+    wants the whole face."""
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Telling:
         *,
         stages_wanted: bool,
         fingerprint: Fingerprint | None,
+        blendshapes: Blendshapes | None,
         on_event: Callable[[str, float], None],
     ) -> None:
         self._host = host
@@ -62,6 +67,8 @@ class Telling:
         self._stages = stages
         self._stages_wanted = stages_wanted
         self._fingerprint = fingerprint
+        self._blendshapes = blendshapes
+        self._blank = True
         self._on_event = on_event
         self._asked_at: float | None = None
         self._late = 0
@@ -73,11 +80,23 @@ class Telling:
 
     def ahead(self, block: Block) -> None:
         """Before a block is sent: the shapes and words that come, and the marks of its loudness."""
-        if (batch := self._driving.due(self._timeline)) is not None:
+        batch = self._driving.due(self._timeline)
+        if batch is not None:
             for message, t in messages_of(batch):
                 self._host.send(message, gen=batch.gen, t=t)
+        if self._blendshapes is not None:
+            self._show(self._blendshapes, block, batch)
         if self._fingerprint is not None and (marks := self._fingerprint.push(block)) is not None:
             self._host.send(marks_message(marks))
+
+    def _show(self, face: Blendshapes, block: Block, batch: Batch | None) -> None:
+        if block.blank and not self._blank:
+            face.rest(block.t)
+        self._blank = block.blank
+        if batch is not None:
+            face.told(batch.t, batch.visemes)
+        if (packet := face.due(block.t)) is not None:
+            self._host.show(packet)
 
     def fired(self, events: list[Fired], due: float) -> None:
         """What hangs on the block that is sent next."""
@@ -94,7 +113,10 @@ class Telling:
                     self._host.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
                     self._captions.show(text)
                 case Mood(emotion=emotion):
-                    self._host.send(EmotionTag(name=emotion), gen=gen, t=t)
+                    tag = EmotionTag(name=emotion)
+                    self._host.send(tag, gen=gen, t=t)
+                    if self._blendshapes is not None:
+                        self._blendshapes.feel(t, emotion, tag.intensity, tag.ttl / 1000)
                 case Action() as action:
                     self._commands += 1
                     self._host.send(control_message(f"c{self._commands}", action), gen=gen, t=t)

@@ -1,4 +1,4 @@
-"""Binary frames: audio as bytes behind a fixed big-endian header `ver u8, kind u8, flags u16, gen u32, seq u32, t u64`."""
+"""Binary frames: audio, or a face, as bytes behind a fixed big-endian header `ver u8, kind u8, flags u16, gen u32, seq u32, t u64`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ MAX_PAYLOAD_BYTES: Final = 16 * 1024
 
 
 class Kind(IntEnum):
-    """What the payload is. MICROPHONE: 16 kHz mono, `t` in 16 kHz samples of the microphone. ANSWER: 24 kHz mono, `t` in 48 kHz media samples."""
+    """What the payload is. MICROPHONE: 16 kHz mono, `t` in 16 kHz samples of the microphone. ANSWER: 24 kHz mono, `t` in 48 kHz media samples. BLENDSHAPES:
+    frames a second, number of frames, then for each frame 52 bytes in ARKit's order, 255 for 1.0; the first is for media sample `t`.
+    """
 
     MICROPHONE = 1
     ANSWER = 2
+    BLENDSHAPES = 3
 
 
 class Flag(IntFlag):
@@ -57,6 +60,6 @@ def decode_frame(data: bytes) -> Frame:
         raise ProtocolError("bad_frame", f"expected kind {[int(k) for k in Kind]}, not {kind}")
     payload = data[HEADER_BYTES:]
     flag = Flag(flags & Flag.OPUS)
-    if not flag & Flag.OPUS and len(payload) % 2:
+    if kind != Kind.BLENDSHAPES and not flag & Flag.OPUS and len(payload) % 2:
         raise ProtocolError("bad_frame", f"16-bit PCM has an even number of bytes; this payload has {len(payload)}")
     return Frame(Kind(kind), payload, gen, seq, t, flag)

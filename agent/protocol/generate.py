@@ -223,6 +223,10 @@ The microphone is 16 kHz mono, 20–40 ms a frame, and `t` counts its own sample
 PCM, or Opus packets of 20 ms; `t` is the media sample of its first sample, and a jump in `t` is silence. A client asks for binary frames with
 `wants: ["binary"]` in its `hello`, and for Opus with `audio.down`.
 
+Blendshapes come to a client that has `blendshapes` in `wants`: on the lossy channel or topic `visavis.fast`, at the WebSocket among the others. The payload is
+`fps u8`, `n u8` and `n` frames of 52 bytes (255 for 1.0) in the order that the server's `hello` names; the first is for media sample `t`, and a packet replaces what
+came before from there on. `seq` counts these packets alone.
+
 ## Values
 
 {aliases}

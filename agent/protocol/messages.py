@@ -50,8 +50,8 @@ class AudioOptions(BaseModel):
 class ClientHello(Message):
     """The first message at every door. Without `session_id` a new session begins.
 
-    `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket) and `echo_cancellation`: the client
-    has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late.
+    `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket), `blendshapes` (frames of the
+    whole face) and `echo_cancellation`: the client has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late.
     """
 
     example = {"persona": "default", "language": "auto", "wants": ["subtitle"], "sdk": "visavis-web/0.1.0"}
@@ -183,7 +183,9 @@ class PersonaInfo(BaseModel):
 
 
 class ServerHello(Message):
-    """The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session."""
+    """The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session. `blendshapes`: the names of what
+    frames of the face hold, in their order, for a client that wants `blendshapes`.
+    """
 
     example = {
         "session_id": "s-1f0c",
@@ -200,6 +202,7 @@ class ServerHello(Message):
     persona: PersonaInfo
     ai: Literal[True] = True
     stored: bool
+    blendshapes: list[str] | None = None
 
 
 class StateUpdate(Message):

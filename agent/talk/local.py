@@ -10,6 +10,7 @@ from agent.conversation.host import Busy, ConversationHost, NotReady, UnknownPer
 from agent.conversation.ports import DoorKind
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
+from agent.protocol.frames import Frame
 from agent.protocol.messages import ClientHello, ErrorMessage, Message
 from agent.talk.door import DoorError, Listener
 
@@ -25,6 +26,9 @@ class LocalTransport:
 
     def send(self, envelope: Envelope[Any]) -> None:
         self._listener.message(envelope)
+
+    def show(self, frame: Frame) -> None:
+        pass
 
     async def play(self, block: Block) -> None:
         self._listener.sound(block.pcm, asyncio.get_running_loop().time())

@@ -8,6 +8,7 @@ from typing import Any, Final
 from agent.conversation.ports import DoorKind
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
+from agent.protocol.frames import Frame
 from agent.protocol.messages import ErrorMessage
 from agent.transports.livekit_messages import Post
 from agent.transports.livekit_voice import Voice
@@ -28,6 +29,9 @@ class Line:
 
     def send(self, envelope: Envelope[Any]) -> None:
         self._post.send(self.identity, envelope)
+
+    def show(self, frame: Frame) -> None:
+        self._post.show(self.identity, frame.to_bytes())
 
     async def play(self, block: Block) -> None:
         await self._voice.play(block)

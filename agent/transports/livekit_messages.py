@@ -26,6 +26,8 @@ FAST_TOPIC: Final = "visavis.fast"
 SEND_SECONDS: Final = 15.0
 """How long one message may take; a connection that is being restored holds messages back."""
 STREAM_SECONDS: Final = 15.0
+SHOWN: Final = 8
+"""Messages that may wait when a frame of the face is to be sent."""
 MAX_STREAMS: Final = 4
 """Text streams that are being read at once in one room."""
 MAX_SENDERS: Final = 16
@@ -65,7 +67,7 @@ class Post:
         self._deliver = deliver
         self._overflow = overflow
         self._rate = messages_per_second
-        self._queue: asyncio.Queue[tuple[str, Envelope[Any]]] = asyncio.Queue(send_queue)
+        self._queue: asyncio.Queue[tuple[str, Envelope[Any] | bytes]] = asyncio.Queue(send_queue)
         self._inboxes: dict[str, Inbox] = {}
         self._complaints: dict[str, Complaints] = {}
         self._streams = 0
@@ -96,6 +98,11 @@ class Post:
                 self._overflowed = True
                 self._overflow()
 
+    def show(self, to: str, data: bytes) -> None:
+        """Send a frame of the face to participant `to`, by the lossy way; it is lost at once where much is waiting."""
+        if self._queue.qsize() < SHOWN:
+            self._queue.put_nowait((to, data))
+
     def tell(self, to: str, error: ErrorMessage) -> None:
         """Send the door's own `error` to participant `to`."""
         self.send(to, Envelope(error, gen=self._gen))
@@ -120,10 +127,13 @@ class Post:
             finally:
                 self._queue.task_done()
 
-    async def _send(self, to: str, envelope: Envelope[Any]) -> None:
+    async def _send(self, to: str, envelope: Envelope[Any] | bytes) -> None:
+        agent = self._room.local_participant
+        if isinstance(envelope, bytes):
+            await agent.publish_data(envelope, reliable=False, destination_identities=[to], topic=FAST_TOPIC)
+            return
         self._seq += 1
         data = replace(envelope, seq=self._seq).to_json()
-        agent = self._room.local_participant
         if len(data) <= MAX_FRAME_BYTES:
             await agent.publish_data(data, reliable=True, destination_identities=[to], topic=TOPIC)
         else:

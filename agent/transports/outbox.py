@@ -18,6 +18,9 @@ from agent.protocol.parts import split
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes that may wait; more than a minute of sound at 24 kHz."""
 
+SHOWN: Final = 8
+"""Frames of the face that may wait."""
+
 
 class SlowReader(Exception):
     """More is waiting than a client may leave unread."""
@@ -49,6 +52,13 @@ class Sound:
     seq: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A frame of the face, as it is sent."""
+
+    data: bytes
+
+
 class Outbox:
     """Bounded: `put` and `play` raise `SlowReader` when more than `max_items` or `max_bytes` would wait."""
 
@@ -58,6 +68,7 @@ class Outbox:
         self._max_bytes = max_bytes
         self._messages: deque[bytes] = deque()
         self._sound: deque[Sound] = deque()
+        self._shown: deque[Shown] = deque(maxlen=SHOWN)
         self._bytes = 0
         self._chunks = 0
 
@@ -81,6 +92,10 @@ class Outbox:
         self._check(len(sound.payload))
         self._sound.append(sound)
 
+    def show(self, data: bytes) -> None:
+        """Queue a frame of the face; when too many wait the oldest is lost."""
+        self._shown.append(Shown(data))
+
     def silence(self, before_gen: int | None = None) -> None:
         """Forget the sound that waits: all of it, or that of generations before `before_gen`."""
         kept = [sound for sound in self._sound if before_gen is not None and sound.gen >= before_gen]
@@ -91,14 +106,17 @@ class Outbox:
         """Forget everything that waits."""
         self._messages.clear()
         self._sound.clear()
+        self._shown.clear()
         self._bytes = 0
 
-    def pop(self) -> bytes | Sound | None:
-        """What is to be written next: the JSON text of a message, or sound."""
+    def pop(self) -> bytes | Shown | Sound | None:
+        """What is to be written next: the JSON text of a message, a frame of the face, or sound."""
         if self._messages:
             text = self._messages.popleft()
             self._bytes -= len(text)
             return text
+        if self._shown:
+            return self._shown.popleft()
         if self._sound:
             sound = self._sound.popleft()
             self._bytes -= len(sound.payload)

@@ -27,6 +27,7 @@ from agent.conversation.ports import DoorKind
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import ProtocolError
+from agent.protocol.frames import Frame
 from agent.protocol.messages import RATE, ClientHello, Clock, ErrorMessage, Message
 from agent.transports.opus import LOOKAHEAD
 from agent.transports.outbox import Numbering
@@ -39,6 +40,8 @@ logger = logging.getLogger("visavis.transports.webrtc")
 
 CHANNEL: Final = "visavis"
 FAST_CHANNEL: Final = "visavis.fast"
+MAX_SHOWN_BYTES: Final = 4_096
+"""Frames of the face that may wait; what would wait longer is out of date."""
 CONNECT_SECONDS: Final = 15.0
 """How long a place is kept for a client that was answered and has not connected."""
 ANSWER_SECONDS: Final = 5.0
@@ -69,6 +72,7 @@ class Peer:
         self._arrivals = Arrivals(MAX_ARRIVALS)
         self._numbering = Numbering()
         self._channel: RTCDataChannel | None = None
+        self._fast: RTCDataChannel | None = None
         self._channels = 0
         self._track: AnswerTrack | None = None
         self._sender: RTCRtpSender | None = None
@@ -175,7 +179,8 @@ class Peer:
             channel.on("message", self._message)
             channel.on("close", lambda: self._leave("the client closed the channel"))
             self._settled.set()
-        elif channel.label == FAST_CHANNEL:
+        elif channel.label == FAST_CHANNEL and self._fast is None:
+            self._fast = channel
             channel.on("message", self._fast_message)
         else:
             channel.close()
@@ -233,6 +238,12 @@ class Peer:
             logger.warning("a client reads too slowly: %d bytes are waiting", channel.bufferedAmount)
             self._closing = True
             self._leave("it read too slowly")
+
+    def show(self, frame: Frame) -> None:
+        channel = self._fast
+        if channel is None or self._closing or channel.readyState != "open" or channel.bufferedAmount > MAX_SHOWN_BYTES:
+            return
+        channel.send(frame.to_bytes())
 
     async def play(self, block: Block) -> None:
         if self._track is not None and not self._closing:

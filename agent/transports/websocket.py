@@ -22,9 +22,10 @@ from agent.conversation.ports import DoorKind
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import ProtocolError
+from agent.protocol.frames import Frame
 from agent.protocol.messages import ClientHello, ErrorMessage, Message
 from agent.transports.credentials import SUBPROTOCOL, Unauthorized, Verify, token_of_subprotocols
-from agent.transports.outbox import Outbox, SlowReader
+from agent.transports.outbox import Outbox, Shown, SlowReader
 from agent.transports.visit import Arrivals, Host, Visit, error_message, refusal
 from agent.transports.websocket_sound import Answer, MicrophoneFrames
 
@@ -112,6 +113,11 @@ class WebSocketClient:
             logger.error("a message of the server cannot be sent: %s", error)
         self._wake.set()
 
+    def show(self, frame: Frame) -> None:
+        if not self._closing:
+            self._outbox.show(frame.to_bytes())
+            self._wake.set()
+
     async def play(self, block: Block) -> None:
         if self._closing:
             return
@@ -164,6 +170,8 @@ class WebSocketClient:
                 item = self._outbox.pop()
                 if isinstance(item, bytes):
                     await self._websocket.send_text(item.decode())
+                elif isinstance(item, Shown):
+                    await self._websocket.send_bytes(item.data)
                 elif item is not None and self._answer.binary:
                     await self._websocket.send_bytes(self._answer.frame(item))
                 elif item is not None:

@@ -13,6 +13,7 @@ from agent.conversation.host import ConversationHost
 from agent.conversation.ports import DoorKind
 from agent.media.block import BLOCK_SAMPLES, Block
 from agent.protocol.envelope import Envelope
+from agent.protocol.frames import Frame
 from agent.protocol.messages import (
     RATE,
     ClientHello,
@@ -32,12 +33,16 @@ class Client:
     def __init__(self) -> None:
         self.received: list[Envelope[Any]] = []
         self.blocks: list[Block] = []
+        self.frames: list[Frame] = []
         self.closed = 0
         self._news = asyncio.Event()
 
     def send(self, envelope: Envelope[Any]) -> None:
         self.received.append(envelope)
         self._news.set()
+
+    def show(self, frame: Frame) -> None:
+        self.frames.append(frame)
 
     async def play(self, block: Block) -> None:
         self.blocks.append(block)

@@ -12,9 +12,12 @@ import pytest
 
 from agent.config import Config, Journal
 from agent.conversation.host import ConversationHost
+from agent.media.arkit import ARKIT
+from agent.media.blendshapes import FPS, PACKET_FRAMES, SAMPLES
 from agent.protocol.messages import (
     AssistantText,
     AssistantTextDelta,
+    ClientHello,
     ClientInterrupt,
     Clock,
     GenerationEnd,
@@ -127,6 +130,31 @@ async def test_an_interrupt_is_the_end_of_the_answer(enter: Callable[..., Awaita
     await client.say(TextInput(text="And now?"))
     await client.until(GenerationEnd)
     assert all(envelope.gen >= gen for envelope in client.envelopes[cut:])
+
+
+async def test_a_face_comes_to_a_client_that_asks_for_it(enter: Callable[..., Awaitable[Any]]) -> None:
+    client = await enter(ClientHello(wants=["binary", "blendshapes"]))
+    await client.say(TextInput(text="What can you do?"))
+    start = await client.until(GenerationStart)
+    end = await client.until(GenerationEnd)
+    packets = sorted(client.faces, key=lambda frame: frame.seq)
+    for packet in packets:
+        assert packet.payload[:2] == bytes((FPS, PACKET_FRAMES))
+        assert len(packet.payload) == 2 + PACKET_FRAMES * len(ARKIT)
+    shown = {
+        packet.t + k * SAMPLES: packet.payload[2 + k * len(ARKIT) + ARKIT.index("jawOpen")]
+        for packet in packets
+        for k in range(PACKET_FRAMES)
+    }
+    assert max(jaw for t, jaw in shown.items() if start.t0 <= t < end.t_end) > 50
+    assert all(jaw == 0 for t, jaw in shown.items() if t < start.t0 - SAMPLES)
+
+
+async def test_a_face_does_not_come_unasked(enter: Callable[..., Awaitable[Any]]) -> None:
+    client = await enter()
+    await client.say(TextInput(text="What can you do?"))
+    await client.until(GenerationEnd)
+    assert client.faces == []
 
 
 async def test_a_client_that_leaves_frees_its_place_and_the_next_comes_in(

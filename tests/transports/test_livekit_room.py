@@ -12,6 +12,7 @@ from livekit import api, rtc
 
 from agent.config import Limits
 from agent.protocol.envelope import Envelope
+from agent.protocol.frames import Frame, Kind, decode_frame
 from agent.protocol.messages import ClientHello, ContextUpdate, ErrorMessage, Ping, TextInput
 from agent.transports import livekit_voice
 from tests.transports.livekit_stage import RATE, Person, Stage, room_name, sine, staged, strength, until
@@ -42,6 +43,17 @@ async def test_the_agent_joins_speaks_and_hears(stage: Stage) -> None:
         assert strength(spoken, 880, RATE) > 0.9
         published = [p.source for p in agent.track_publications.values()]
         assert published == [rtc.TrackSource.SOURCE_MICROPHONE]
+
+
+async def test_a_face_goes_out_by_the_lossy_way(stage: Stage) -> None:
+    async with await Person(stage, "ann", room_name()).join() as ann:
+        guest = await stage.guest()
+        frame = Frame(Kind.BLENDSHAPES, bytes((30, 6)) + bytes(6 * 52), gen=3, seq=1, t=4_800)
+        guest.transport.show(frame)
+        await until(lambda: any(packet.topic == "visavis.fast" for packet in ann.raw))
+        (packet,) = [packet for packet in ann.raw if packet.topic == "visavis.fast"]
+        assert packet.kind == rtc.DataPacketKind.KIND_LOSSY
+        assert decode_frame(packet.data) == frame
 
 
 async def test_two_rooms_in_one_process_do_not_hear_each_other(stage: Stage) -> None:

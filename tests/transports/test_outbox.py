@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from agent.protocol.envelope import MAX_FRAME_BYTES, Envelope, decode_server
 from agent.protocol.messages import AssistantText, Pong, ServerInterrupt, StateUpdate
 from agent.protocol.parts import Joiner
-from agent.transports.outbox import Outbox, SlowReader, Sound
+from agent.transports.outbox import SHOWN, Outbox, Shown, SlowReader, Sound
 
 
 def state(gen: int = 0) -> Envelope[StateUpdate]:
     return Envelope(StateUpdate(state="idle"), gen)
 
 
-def everything(outbox: Outbox) -> list[bytes | Sound]:
+def everything(outbox: Outbox) -> list[bytes | Shown | Sound]:
     out = []
     while (item := outbox.pop()) is not None:
         out.append(item)
@@ -30,6 +30,19 @@ def test_messages_go_before_sound_and_each_in_its_order() -> None:
     items = everything(outbox)
     assert [json.loads(item)["d"]["id"] for item in items[:2] if isinstance(item, bytes)] == [1, 2]
     assert items[2:] == [Sound(1, 0, b"a", 1), Sound(1, 960, b"b", 2)]
+
+
+def test_frames_of_a_face_are_lost_rather_than_late() -> None:
+    outbox = Outbox(10)
+    outbox.play(Sound(1, 0, b"a"))
+    for number in range(SHOWN + 3):
+        outbox.show(bytes([number]))
+    outbox.put(Envelope(Pong(id=1, t=0)))
+    items = everything(outbox)
+    assert items[1:-1] == [Shown(bytes([number])) for number in range(3, SHOWN + 3)]
+    assert isinstance(items[0], bytes)
+    assert items[-1] == Sound(1, 0, b"a", 1)
+    assert outbox.waiting_bytes == 0
 
 
 @given(st.lists(st.sampled_from(["message", "sound", "pop", "silence"]), max_size=60))

@@ -29,7 +29,7 @@ from fastapi import FastAPI
 from agent.config import Config, Ice, Limits
 from agent.media.block import Pcm
 from agent.protocol.envelope import Envelope, decode_server
-from agent.protocol.frames import Frame, Kind
+from agent.protocol.frames import Frame, Kind, decode_frame
 from agent.protocol.messages import (
     AssistantText,
     AudioChunk,
@@ -94,6 +94,7 @@ class Browser:
         self.packets: list[tuple[int, bytes, float]] = []
         """RTP timestamp, payload and time of arrival."""
         self.envelopes: list[Envelope[Any]] = []
+        self.faces: list[Frame] = []
         self.closed = asyncio.Event()
         self._whole: deque[Envelope[Any]] = deque()
         self._joiner = Joiner()
@@ -106,6 +107,7 @@ class Browser:
         self.channel.on("message", self._message)
         self.channel.on("open", self._changed.set)
         self.fast.on("open", self._changed.set)
+        self.fast.on("message", lambda data: self.faces.append(decode_frame(data)))
         self.channel.on("close", self._close)
         self.connection.on("connectionstatechange", self._state)
 

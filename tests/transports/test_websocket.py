@@ -60,6 +60,7 @@ class Page:
         """Messages as they came, sound among them."""
         self.sound: list[tuple[int, bytes, float]] = []
         """Media time, payload and time of arrival of each chunk."""
+        self.faces: list[Frame] = []
         self._whole: deque[Envelope[Any]] = deque()
         self._joiner = Joiner()
         self._changed = asyncio.Event()
@@ -76,6 +77,9 @@ class Page:
     def _take(self, data: str | bytes) -> None:
         if isinstance(data, bytes):
             frame = decode_frame(data)
+            if frame.kind is Kind.BLENDSHAPES:
+                self.faces.append(frame)
+                return
             self.sound.append((frame.t, frame.payload, time.monotonic()))
             return
         envelope = decode_server(data)

@@ -19,7 +19,7 @@ export interface PersonaInfo {
   language: LanguageChoice;
 }
 
-/** The first message at every door. Without `session_id` a new session begins.  `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket) and `echo_cancellation`: the client has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late. */
+/** The first message at every door. Without `session_id` a new session begins.  `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket), `blendshapes` (frames of the whole face) and `echo_cancellation`: the client has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late. */
 export interface ClientHello {
   session_id?: string;
   resume?: string;
@@ -93,7 +93,7 @@ export interface Part {
   data: string;
 }
 
-/** The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session. */
+/** The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session. `blendshapes`: the names of what frames of the face hold, in their order, for a client that wants `blendshapes`. */
 export interface ServerHello {
   session_id: string;
   rate: 48000;
@@ -101,6 +101,7 @@ export interface ServerHello {
   persona: PersonaInfo;
   ai: true;
   stored: boolean;
+  blendshapes?: string[];
 }
 
 /** What the digital human is doing, at each change. */

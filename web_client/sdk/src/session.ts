@@ -1,6 +1,7 @@
 import { base64 } from "./base64.js";
 import { Backoff } from "./backoff.js";
 import type { Dial } from "./dial.js";
+import { BlendshapeTrack } from "./driving/blendshapes.js";
 import { Driver } from "./driving/driver.js";
 import type { Dispatch, Door, DoorEvents, DoorSetting } from "./doors/door.js";
 import { Held } from "./doors/held.js";
@@ -49,6 +50,7 @@ export class LiveSession implements Session {
     subtitle: (event) => this.#emitter.emit("subtitle", event),
     word: (event) => this.#emitter.emit("word", event),
   });
+  #face: BlendshapeTrack | undefined;
   #heartbeat = new Heartbeat();
   #playout = new PlayoutReports();
   #door: Door | undefined;
@@ -144,6 +146,11 @@ export class LiveSession implements Session {
 
   heardMedia(): number | null {
     return this.#door?.speaker.heard() ?? null;
+  }
+
+  blendshapes(): Float32Array | null {
+    const now = this.#driver.now();
+    return now === null ? null : (this.#face?.at(now) ?? null);
   }
 
   outputLevel(): number {
@@ -254,6 +261,9 @@ export class LiveSession implements Session {
         this.#heartbeat.heard();
         this.#handle(this.#machine.receive(json));
       },
+      face: ({ gen, seq, t, payload }) => {
+        if (this.#machine.admits(gen)) this.#face?.add(gen, seq, t, payload);
+      },
       status: (status) => this.#tell({ status, door: this.#kind, ...(status === "reconnecting" ? { reason: "network" } : {}) }),
       trouble: (code, message) => this.#emitter.emit("error", { code, message, recoverable: true }),
       closed: (reason) => this.#lost(reason),
@@ -299,6 +309,7 @@ export class LiveSession implements Session {
           this.#playout = new PlayoutReports();
           this.#driver.purge(Infinity);
         }
+        this.#face = this.hello.blendshapes?.length ? new BlendshapeTrack(this.hello.blendshapes.length) : undefined;
         this.#greeting?.resolve();
         break;
       case "state":
@@ -326,6 +337,7 @@ export class LiveSession implements Session {
         this.#report(this.#playout.tick(this.heardMedia()));
         this.#door?.speaker.hold();
         this.#driver.hold(event.cut_t);
+        this.#face?.cut(event.cut_t);
         this.#emitter.emit("hold", { gen: event.gen, cut_t: event.cut_t });
         break;
       case "resume":
@@ -386,6 +398,7 @@ export class LiveSession implements Session {
     const report = this.#playout.interrupt(minGen, this.heardMedia());
     this.#door?.speaker.purge(minGen);
     this.#driver.purge(minGen);
+    this.#face?.purge(minGen);
     this.#report(report);
   }
 

@@ -96,6 +96,11 @@ export interface Session {
   uiEvent(name: string, data?: object): void;
   /** Media sample (48 kHz) that is at the ear now; null while unknown. */
   heardMedia(): number | null;
+  /**
+   * The whole face at the ear, by the names and in the order of `hello.blendshapes` (0..1), for a session that `wants` `"blendshapes"`; null while it is not
+   * known. The array is the same each time.
+   */
+  blendshapes(): Float32Array | null;
   /** Loudness of what is heard now, 0 (−55 dBFS and below) to 1 (−10 dBFS and above), linear in dB. */
   outputLevel(): number;
   /** Loudness of the microphone, on the same scale; 0 while muted. */

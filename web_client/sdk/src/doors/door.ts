@@ -1,6 +1,8 @@
 import type { Room } from "livekit-client";
 import type { Microphone } from "../media/microphone.js";
 import type { Speaker } from "../media/speaker.js";
+import { decodeFrame, Kind, type Frame } from "../protocol/frames.js";
+import { ProtocolError } from "../protocol/limits.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
 import type { DoorKind, Language, TokenResponse } from "../types.js";
 
@@ -8,6 +10,8 @@ import type { DoorKind, Language, TokenResponse } from "../types.js";
 export interface DoorEvents {
   /** A text frame. */
   text(json: string): void;
+  /** A frame of the face. */
+  face(frame: Frame): void;
   /** The connection is in doubt, or well again. */
   status(status: "connected" | "reconnecting"): void;
   /** Something does not work, and the session goes on without it. */
@@ -18,6 +22,16 @@ export interface DoorEvents {
 
 /** Trouble: a browser lets no page make a sound that nobody asked for. */
 export const AUTOPLAY = ["autoplay_blocked", "the browser holds the sound back until you click or press a key"] as const;
+
+/** Tells of a binary frame that holds a face; any other, and what cannot be read, is ignored. */
+export function faceOf(bytes: ArrayBuffer, events: DoorEvents): void {
+  try {
+    const frame = decodeFrame(bytes);
+    if (frame.kind === Kind.BLENDSHAPES) events.face(frame);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+}
 
 /** An open way to the server. */
 export interface Door {

@@ -1,3 +1,4 @@
+import type { Frame } from "../protocol/frames.js";
 import type { DoorEvents } from "./door.js";
 
 /** Keeps what a door tells while it is being opened, in order, until somebody listens. */
@@ -18,6 +19,9 @@ export class Held implements DoorEvents {
 
   text(json: string): void {
     this.#tell(() => this.#listener.text(json));
+  }
+  face(frame: Frame): void {
+    this.#tell(() => this.#listener.face(frame));
   }
   status(status: "connected" | "reconnecting"): void {
     this.#tell(() => this.#listener.status(status));

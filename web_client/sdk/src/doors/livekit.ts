@@ -5,10 +5,12 @@ import { encode } from "../protocol/codec.js";
 import { MAX_FRAME_BYTES } from "../protocol/limits.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
 import { within } from "../timing.js";
-import { AUTOPLAY, type Door, type DoorSetting } from "./door.js";
+import { AUTOPLAY, faceOf, type Door, type DoorSetting } from "./door.js";
 
 const TOPIC = "visavis";
 const FAST_TOPIC = "visavis.fast";
+/** The first byte of a binary frame; JSON begins with a brace. */
+const BINARY = 1;
 const CONNECT_MS = 10_000;
 /** LiveKit's own front ends give an agent as long. */
 const AGENT_MS = 20_000;
@@ -90,7 +92,9 @@ export class LiveKitDoor implements Door {
     this.#on(RoomEvent.DataReceived, (payload, participant, _, topic) => {
       if (topic !== TOPIC && topic !== FAST_TOPIC) return;
       if (participant) this.#meet(participant);
-      if (this.#isAgent(participant?.identity)) events.text(new TextDecoder().decode(payload));
+      if (!this.#isAgent(participant?.identity)) return;
+      if (payload[0] === BINARY) faceOf(payload.slice().buffer, events);
+      else events.text(new TextDecoder().decode(payload));
     });
     this.#room.registerTextStreamHandler(TOPIC, (reader, { identity }) => {
       if (!this.#isAgent(identity)) return;

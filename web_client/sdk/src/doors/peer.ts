@@ -4,7 +4,7 @@ import { TrackSpeaker } from "../media/track_speaker.js";
 import { split } from "../protocol/parts.js";
 import type { ClientMessage, Envelope } from "../protocol.generated.js";
 import { within } from "../timing.js";
-import { AUTOPLAY, type Door, type DoorEvents, type DoorSetting } from "./door.js";
+import { AUTOPLAY, faceOf, type Door, type DoorEvents, type DoorSetting } from "./door.js";
 
 const GATHER_MS = 1_000;
 /** From the server's answer to an open channel. */
@@ -44,9 +44,12 @@ export class PeerDoor implements Door {
     this.#events = events;
     this.#reliable = connection.createDataChannel("visavis", { ordered: true });
     const fast = connection.createDataChannel("visavis.fast", { ordered: false, maxRetransmits: 0 });
+    fast.binaryType = "arraybuffer";
     for (const channel of [this.#reliable, fast]) {
       channel.onmessage = ({ data }: MessageEvent<unknown>) => {
-        if (typeof data === "string" && !this.#closed) events.text(data);
+        if (this.#closed) return;
+        if (typeof data === "string") events.text(data);
+        else if (data instanceof ArrayBuffer) faceOf(data, events);
       };
     }
   }

@@ -88,7 +88,9 @@ export class WebSocketDoor implements Door {
 
   #hear(bytes: ArrayBuffer): void {
     try {
-      const { kind, gen, t, opus, payload } = decodeFrame(bytes);
+      const frame = decodeFrame(bytes);
+      const { kind, gen, t, opus, payload } = frame;
+      if (kind === Kind.BLENDSHAPES) this.#events.face(frame);
       if (kind !== Kind.ANSWER || opus || !this.#admits(gen)) return;
       this.speaker.push(gen, t, new Int16Array(payload.buffer, payload.byteOffset, payload.byteLength / 2));
     } catch (error) {

@@ -140,7 +140,7 @@ export class Driver {
 
   /** The answer is silent from sample `t` on: nothing fires, the mouth is at rest. Shapes and words are told again; what happens is moved when it goes on. */
   hold(t: number): void {
-    this.#heldAt = Math.min(t, this.#now() ?? t);
+    this.#heldAt = Math.min(t, this.now() ?? t);
     this.#visemes.cut(t);
     this.#lines.cut(t);
     this.#rest();
@@ -161,11 +161,12 @@ export class Driver {
   }
 
   #rest(): void {
-    if (this.#shown !== 0) this.#show({ t: this.#now() ?? 0, gen: 0, value: { id: 0, weight: 0 } });
+    if (this.#shown !== 0) this.#show({ t: this.now() ?? 0, gen: 0, value: { id: 0, weight: 0 } });
     this.#plan();
   }
 
-  #now(): number | null {
+  /** Media sample now at the ear, as well as it is known, or null. */
+  now(): number | null {
     return this.#heard() ?? this.#estimate.heard(performance.now());
   }
 
@@ -174,13 +175,13 @@ export class Driver {
     this.#timer = undefined;
     const next = Math.min(this.#visemes.next ?? Infinity, this.#lines.next ?? Infinity, this.#happenings.next ?? Infinity);
     if (this.#closed || next === Infinity) return;
-    const now = this.#now();
+    const now = this.now();
     const wait = now === null ? LONGEST_WAIT_MS : (next - now) / SAMPLES_A_MS;
     this.#timer = setTimeout(() => this.#fire(), Math.max(0, Math.min(LONGEST_WAIT_MS, wait)));
   }
 
   #fire(): void {
-    const now = this.#now();
+    const now = this.now();
     if (now !== null) {
       for (const cue of this.#visemes.due(now + EARLY, true)) this.#show(cue);
       for (const { value } of this.#lines.due(now + EARLY, false)) {

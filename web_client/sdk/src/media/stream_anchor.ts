@@ -66,7 +66,7 @@ export class StreamAnchor {
     const tapped = heardFrame(context) + (context.outputLatency || 0) * context.sampleRate + offset;
     const t = tapped + TAP_LAG_MS * SAMPLES_A_MS;
     const correction = this.#estimate.add(decoded, t);
-    this.#clock.anchor(Math.round(decoded), Math.round(t - correction));
+    this.#clock.anchor(Math.round(decoded), Math.round(t - correction), this.#ssrc);
   }
 
   close(): void {

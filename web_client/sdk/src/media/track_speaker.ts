@@ -47,6 +47,7 @@ export class TrackSpeaker implements Speaker {
   /** Plays a track. With its receiver, `heard` is known once the server has told its clock; `behindSfu`: it is to be found by the server's marks. */
   attach(track: MediaStreamTrack, receiver?: RTCRtpReceiver, behindSfu = false): void {
     this.#detach();
+    if (behindSfu) this.clock.reset();
     const stream = new MediaStream([track]);
     // Chromium feeds Web Audio from a remote track only while an element pulls it.
     this.#element.srcObject = stream;

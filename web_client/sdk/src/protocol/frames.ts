@@ -1,12 +1,14 @@
-/** Binary frames: audio behind a fixed big-endian header `ver u8, kind u8, flags u16, gen u32, seq u32, t u64`. */
+/** Binary frames: audio, or a face, behind a fixed big-endian header `ver u8, kind u8, flags u16, gen u32, seq u32, t u64`. */
 import { ProtocolError } from "./limits.js";
 
 export const HEADER_BYTES = 20;
 export const MAX_PAYLOAD_BYTES = 16 * 1024;
 
-/** MICROPHONE: 16 kHz mono, `t` in 16 kHz samples of the microphone. ANSWER: 24 kHz mono, `t` in 48 kHz media samples. */
-export const Kind = { MICROPHONE: 1, ANSWER: 2 } as const;
+/** MICROPHONE: 16 kHz mono, `t` in 16 kHz samples of the microphone. ANSWER: 24 kHz mono, `t` in 48 kHz media samples. BLENDSHAPES: frames of a face. */
+export const Kind = { MICROPHONE: 1, ANSWER: 2, BLENDSHAPES: 3 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
+
+const isKind = (kind: number): kind is Kind => Object.values<number>(Kind).includes(kind);
 
 export interface Frame {
   kind: Kind;
@@ -41,10 +43,10 @@ export function decodeFrame(bytes: ArrayBuffer): Frame {
   const view = new DataView(bytes);
   if (view.getUint8(0) !== 1) throw new ProtocolError("bad_frame", `expected version 1, not ${view.getUint8(0)}`);
   const kind = view.getUint8(1);
-  if (kind !== Kind.MICROPHONE && kind !== Kind.ANSWER) throw new ProtocolError("bad_frame", `expected kind 1 or 2, not ${kind}`);
+  if (!isKind(kind)) throw new ProtocolError("bad_frame", `expected kind 1, 2 or 3, not ${kind}`);
   const t = view.getBigUint64(12);
   if (t > BigInt(Number.MAX_SAFE_INTEGER)) throw new ProtocolError("bad_frame", `expected t below 2^53, not ${t}`);
   const opus = (view.getUint16(2) & 1) === 1;
-  if (!opus && size % 2 !== 0) throw new ProtocolError("bad_frame", `16-bit PCM has an even number of bytes; this payload has ${size}`);
+  if (kind !== Kind.BLENDSHAPES && !opus && size % 2 !== 0) throw new ProtocolError("bad_frame", `16-bit PCM has an even number of bytes; this payload has ${size}`);
   return { kind, gen: view.getUint32(4), seq: view.getUint32(8), t: Number(t), opus, payload: new Uint8Array(bytes, HEADER_BYTES) };
 }

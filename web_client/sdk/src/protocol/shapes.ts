@@ -36,6 +36,7 @@ export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<Server
     persona: record({ id: text, name: text, language: text }),
     ai: either(true),
     stored: flag,
+    blendshapes: maybe(list(text)),
   },
   state_update: { state: either("idle", "listening", "thinking", "speaking"), reason: maybe(text) },
   asr_partial: { id: identifier, text, language: maybe(text) },

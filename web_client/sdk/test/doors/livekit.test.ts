@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Kind, encodeFrame } from "../../src/protocol/index.js";
 import { LiveKitDoor } from "../../src/doors/livekit.js";
 import { FakeAudio, fakeBrowser } from "./browser.js";
 import { envelope, microphone, setting } from "./setting.js";
@@ -180,6 +181,15 @@ describe("messages", () => {
       ["text", "2"],
       ["text", "large"],
     ]);
+  });
+
+  test("that are frames of a face are told as such", async () => {
+    const { room, agent, told } = await open();
+    const face = { kind: Kind.BLENDSHAPES, gen: 2, seq: 1, t: 4800, opus: false, payload: Uint8Array.from([30, 0, 7]) } as const;
+    room.emit("dataReceived", new Uint8Array(encodeFrame(face)), agent, undefined, "visavis.fast");
+    room.emit("dataReceived", new Uint8Array(encodeFrame(face)), room.join("mallory"), undefined, "visavis.fast");
+    room.emit("dataReceived", Uint8Array.from([1, 2, 3]), agent, undefined, "visavis.fast");
+    expect(told).toEqual([["face", face]]);
   });
 
   test("go to the agent alone, large ones as a text stream, in order", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Kind, encodeFrame } from "../../src/protocol/index.js";
 import { dial } from "../../src/dial.js";
 import { PeerDoor } from "../../src/doors/peer.js";
 import { FakeAudio, FakePeer, FakeSocket, fakeBrowser } from "./browser.js";
@@ -83,6 +84,15 @@ describe("an open door", () => {
       ["text", "reliable"],
       ["text", "fast"],
     ]);
+  });
+
+  test("passes on frames of a face, and no other binary frame", async () => {
+    const { peer, told } = await open();
+    const face = { kind: Kind.BLENDSHAPES, gen: 2, seq: 1, t: 4800, opus: false, payload: Uint8Array.from([30, 0, 7]) } as const;
+    for (const data of [encodeFrame(face), encodeFrame({ ...face, kind: Kind.ANSWER, payload: new Uint8Array(2) }), new ArrayBuffer(3)]) {
+      peer.channels[1]!.onmessage!({ data });
+    }
+    expect(told).toEqual([["face", face]]);
   });
 
   test("in doubt says so, and believes again", async () => {

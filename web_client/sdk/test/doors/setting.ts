@@ -17,7 +17,7 @@ export function setting(overrides: Partial<DoorSetting> = {}) {
     dispatch: {},
     microphone: undefined,
     context: context as unknown as AudioContext,
-    events: { text: tell("text"), status: tell("status"), trouble: tell("trouble"), closed: tell("closed") },
+    events: { text: tell("text"), face: tell("face"), status: tell("status"), trouble: tell("trouble"), closed: tell("closed") },
     admits: () => true,
     signal: new AbortController().signal,
     ...overrides,

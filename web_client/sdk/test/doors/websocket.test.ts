@@ -118,6 +118,14 @@ describe("an answer", () => {
     expect(posted[0]!.chunk).toMatchObject({ gen: 3, t: 9600 });
   });
 
+  test("comes with a face", async () => {
+    const { socket, told } = await open();
+    const face = { kind: Kind.BLENDSHAPES, gen: 2, seq: 1, t: 4800, opus: false, payload: Uint8Array.from([30, 0, 7]) } as const;
+    socket.onmessage!({ data: encodeFrame(face) });
+    expect(told).toEqual([["face", face]]);
+    expect(FakeWorklet.named("visavis-player").posted).toEqual([]);
+  });
+
   test("of an older generation, and what is no frame, is not played", async () => {
     const { socket } = await open({ admits: (gen) => gen >= 4 });
     for (const data of [sound(3, 0), new ArrayBuffer(3), encodeFrame({ kind: 1, gen: 9, seq: 0, t: 0, opus: false, payload: new Uint8Array(2) })]) {
