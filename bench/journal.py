@@ -65,12 +65,12 @@ async def measure(options: Options) -> Result:
                 Row(f"{name}: append on the event loop, p99", _p(load.writes, 99), "µs", APPEND_GOAL_US, f"{len(load.writes)} events"),
                 Row(f"{name}: append, longest", max(load.writes), "µs"),
                 Row(f"{name}: the timer late by, p99", _p(load.late, 99), "ms", None, f"{max(load.late):.0f} ms at most"),
-                Row(f"{name}: until an event that is waited for is durable, median", _p(load.commits, 50), "ms"),
+                Row(f"{name}: until an event that is waited for is committed, median", _p(load.commits, 50), "ms"),
                 Row(f"{name}: the same, p99", _p(load.commits, 99), "ms", None, f"{load.lost} events lost"),
             ]
             rows += await _folding(name, settings)
     notes = [
-        f"{SESSIONS} sessions × {round(1 / TICK_SECONDS)} events/s for {options.seconds} s; one of {AWAITED} is waited for, which makes its commit durable",
+        f"{SESSIONS} sessions × {round(1 / TICK_SECONDS)} events/s for {options.seconds} s; one of {AWAITED} is waited for",
         f"an hour: a turn every {TURN_SECONDS} s, {len(_turn(1))} events each; the snapshot is as old as one can be ({EVERY} events)",
     ]
     return Result("journal", TITLE, rows, notes)
@@ -155,7 +155,7 @@ async def _folding(name: str, settings: Settings) -> list[Row]:
     store = open_store(settings)
     events = _hour("s-hour")
     for start in range(0, len(events), 1_000):
-        await store.append(events[start : start + 1_000], durable=False)
+        await store.append(events[start : start + 1_000])
     without = [await _timed(store) for _ in range(REPEATS)]
     await store.put_snapshot("s-hour", fold(START, events[:-EVERY]))
     with_one = [await _timed(store) for _ in range(REPEATS)]

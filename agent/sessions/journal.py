@@ -86,8 +86,8 @@ class Journal:
         self._put(event, None)
 
     def commit(self, event: Event) -> asyncio.Future[bool]:
-        """Write it now. The future tells True when it survives a power cut (as far as the store promises that), False when it is lost. While the store fails
-        the future waits with it: wait for it with a time limit."""
+        """Write it now. The future tells True when it is in the store (see `Store.append`), False when it is lost. While the store fails the future waits with it:
+        wait for it with a time limit."""
         waiter: asyncio.Future[bool] = self._caller.create_future()
         self._put(event, waiter)
         return waiter
@@ -214,9 +214,8 @@ class Journal:
         self._awaited = False
         batch = self.backlog.take(BATCH)
         events = [waiting.event for waiting in batch]
-        durable = any(waiting.waiter is not None for waiting in batch)
         try:
-            await self._insist(lambda: store.append(events, durable=durable))
+            await self._insist(lambda: store.append(events))
         except _TooLate:
             self._drop("the store did not come back in time", everything=True)
             return

@@ -84,7 +84,7 @@ class RedisStore:
         if not about.get("aof_enabled"):
             logger.warning("this Redis keeps no append-only file: a restart of it loses the sessions that go on (set `appendonly yes`)")
 
-    async def append(self, events: Sequence[Event], *, durable: bool) -> None:
+    async def append(self, events: Sequence[Event]) -> None:
         sessions: dict[str, list[Event]] = {}
         for event in events:
             sessions.setdefault(event.session, []).append(event)

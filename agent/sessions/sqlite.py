@@ -1,13 +1,14 @@
 """The embedded store: one SQLite file, write-ahead logged.
 
-What somebody waits for is committed with synchronous=FULL and so survives a power cut; the rest is committed with NORMAL, which survives the death of the process
-(a commit has then reached the system's cache) and is on disk with the next durable commit. What was forgotten is overwritten with zeros.
+A commit is in the system's hands, and so survives the death of the process; it waits for no disk (synchronous=NORMAL), for a busy one may take seconds. The log is synced by
+another thread within a second, which bounds what a power cut can cost. What was forgotten is overwritten with zeros.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -20,6 +21,10 @@ from agent.sessions.events import Event, read_line
 from agent.sessions.state import State, from_json
 from agent.sessions.store import PAGE, SessionInfo, StoreError
 
+logger = logging.getLogger("visavis.sessions")
+
+SYNC_SECONDS: Final = 0.5
+"""Between the first event that is not on the disk and its sync."""
 BUSY_SECONDS: Final = 5.0
 """How long another process (`visavis journal forget`) may keep the file to itself."""
 SCHEMA: Final = """
@@ -52,7 +57,8 @@ class SqliteStore:
             for pragma in ("auto_vacuum = INCREMENTAL", "journal_mode = WAL", "secure_delete = ON", "synchronous = NORMAL"):
                 self.connection.execute(f"PRAGMA {pragma}")
             self.connection.executescript(SCHEMA)
-        self._durable = False
+        self._unsynced = False
+        self._syncing: asyncio.Task[None] | None = None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -63,11 +69,8 @@ class SqliteStore:
             raise StoreError(f"the journal {self._path}: {error}") from error
 
     @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._told():
-            if durable != self._durable:
-                self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._durable = durable
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -91,13 +94,26 @@ class SqliteStore:
         with self._told():
             self.connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
 
-    async def append(self, events: Sequence[Event], *, durable: bool) -> None:
+    async def append(self, events: Sequence[Event]) -> None:
         lines = [(event.session, event.seq, event.line()) for event in events]
         sessions = _sessions(events)
-        with self._transaction(durable=durable) as connection:
+        with self._transaction() as connection:
             gone = {row[0] for row in connection.execute("SELECT session FROM forgotten")} & {row[0] for row in sessions}
             connection.executemany(ADD_EVENT, [line for line in lines if line[0] not in gone])
             connection.executemany(ADD_SESSION, [row for row in sessions if row[0] not in gone])
+        self._unsynced = True
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.get_running_loop().create_task(self._sync())
+
+    async def _sync(self) -> None:
+        """Bring what was committed onto the disk, again and again until nothing has come meanwhile."""
+        while self._unsynced:
+            await asyncio.sleep(SYNC_SECONDS)
+            self._unsynced = False
+            try:
+                await asyncio.to_thread(_sync_file, self._path.with_name(self._path.name + "-wal"))
+            except OSError as error:
+                logger.warning("the journal %s cannot be synced: %s", self._path, error)
 
     async def put_snapshot(self, session: str, state: State) -> None:
         content = json.dumps(state.as_json())
@@ -109,7 +125,7 @@ class SqliteStore:
         """Nothing to do: the last event says so."""
 
     async def forget(self, session: str) -> bool:
-        with self._transaction(durable=True) as connection:
+        with self._transaction() as connection:
             found = self._delete(connection, session)
             connection.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (session, time.time_ns() // 1_000_000))
         with self._told():  # the log of writes holds it, too
@@ -161,8 +177,20 @@ class SqliteStore:
             return [SessionInfo(*row) for row in rows]
 
     async def aclose(self) -> None:
+        """Closing the file writes its log into it, and syncs it."""
+        if self._syncing is not None:
+            self._syncing.cancel()
+            await asyncio.gather(self._syncing, return_exceptions=True)
         with self._told():
             self.connection.close()
+
+
+def _sync_file(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _sessions(events: Sequence[Event]) -> list[tuple[object, ...]]:

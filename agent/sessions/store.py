@@ -38,10 +38,10 @@ class Store(Protocol):
     async def check(self) -> None:
         """Find out whether the store can be used now."""
 
-    async def append(self, events: Sequence[Event], *, durable: bool) -> None:
+    async def append(self, events: Sequence[Event]) -> None:
         """Keep events of any sessions, those of each in order, all or (at a `StoreError`) any part of them. A number that is there already is kept as it was,
-        so that the same events may be given again. `durable`: return when a power cut cannot take them any more, as far as this store can promise that.
-        Those of sessions that were forgotten are thrown away."""
+        so that the same events may be given again. When it returns, the death of this process costs none of them; a power cut may cost what came within the
+        last second or so. Those of sessions that were forgotten are thrown away."""
 
     async def read(self, session: str, from_seq: int = 1, limit: int = PAGE) -> list[Event]:
         """The session's first `limit` events from number `from_seq` on, in order, lifted; `unreadable` ones in the place of those that are damaged."""

@@ -64,7 +64,7 @@ def test_a_strange_name_reaches_no_file(tmp_path: Path, session: str) -> None:
 async def test_a_session_that_ended_leaves_redis_after_its_time_and_is_still_found(make_redis: MakeServer, tmp_path: Path) -> None:
     settings = Settings(url=make_redis().url, archive=tmp_path, live_minutes=1)
     store = open_store(settings)
-    await store.append(EVENTS, durable=True)
+    await store.append(EVENTS)
     await store.end("s-1")
     async with Redis.from_url(settings.url) as redis:
         assert 0 < await redis.ttl("visavis:journal:events:s-1") <= 60
@@ -80,7 +80,7 @@ async def test_a_session_that_ended_leaves_redis_after_its_time_and_is_still_fou
 async def test_a_redis_that_has_lost_everything_leaves_what_was_put_away(make_redis: MakeServer, tmp_path: Path) -> None:
     settings = Settings(url=make_redis().url, archive=tmp_path)
     store = open_store(settings)
-    await store.append(EVENTS, durable=True)
+    await store.append(EVENTS)
     await store.end("s-1")
     async with Redis.from_url(settings.url) as redis:
         await redis.flushall()
@@ -92,10 +92,10 @@ async def test_a_redis_that_has_lost_everything_leaves_what_was_put_away(make_re
 async def test_a_session_that_was_never_closed_is_put_away_and_may_go_on(make_redis: MakeServer, tmp_path: Path) -> None:
     settings = Settings(url=make_redis().url, archive=tmp_path)
     store = open_store(settings)
-    await store.append(EVENTS[:2], durable=True)
+    await store.append(EVENTS[:2])
     assert await store.sweep(NOW_MS + ABANDONED_MS + 1, 30 * 86_400_000) == 0
     assert Archive(tmp_path).read("s-1") == EVENTS[:2]
-    await store.append(EVENTS[2:], durable=True)
+    await store.append(EVENTS[2:])
     async with Redis.from_url(settings.url) as redis:
         assert await redis.ttl("visavis:journal:events:s-1") == -1, "it goes on, so it stays"
     await store.end("s-1")

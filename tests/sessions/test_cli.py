@@ -30,7 +30,7 @@ def run(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     async def fill() -> None:
         store = open_store(settings)
-        await store.append([*EVENTS, opening("s-2", "bob", NOW_MS + 5_000)], durable=True)
+        await store.append([*EVENTS, opening("s-2", "bob", NOW_MS + 5_000)])
         await store.put_snapshot("s-1", fold(START, EVENTS))
         await store.end("s-1")
         await store.aclose()

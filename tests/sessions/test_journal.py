@@ -59,16 +59,14 @@ class Unwell:
         self.failing = True
         self.fault: Exception | None = None
         self.got: list[Event] = []
-        self.durable: list[bool] = []
 
-    async def append(self, events: Sequence[Event], *, durable: bool) -> None:
+    async def append(self, events: Sequence[Event]) -> None:
         if self.fault is not None:
             fault, self.fault = self.fault, None
             raise fault
         if self.failing:
             raise StoreError("the disk is full")
         self.got += events
-        self.durable.append(durable)
 
     async def check(self) -> None:
         if self.failing:
@@ -126,16 +124,6 @@ async def test_those_who_wait_do_not_wait_for_a_moment_of_gathering(settings: Se
         journal.append(said(2))
         await asyncio.sleep(0.05)
         assert await asyncio.wait_for(journal.commit(said(3)), 5)
-
-
-async def test_a_commit_makes_the_whole_batch_durable_and_others_do_not() -> None:
-    async with unwell() as (journal, store):
-        store.failing = False
-        journal.append(opening())
-        await until(lambda: store.durable == [False])
-        journal.append(said(2))
-        await journal.commit(said(3))
-        assert store.durable[1:] == [True] or store.durable[1:] == [False, True]
 
 
 async def test_a_session_that_ended_has_its_snapshot(settings: Settings) -> None:

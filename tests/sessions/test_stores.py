@@ -30,8 +30,8 @@ def traces(folder: Path, word: str) -> list[Path]:
 
 async def test_events_come_back_in_order(store: Store) -> None:
     events = [opening(), *(said(n, f"第{n}句") for n in range(2, 40))]
-    await store.append(events[:3], durable=True)
-    await store.append(events[3:], durable=False)
+    await store.append(events[:3])
+    await store.append(events[3:])
     assert await stored(store) == events
     assert await store.read("s-1", 10, 3) == events[9:12]
     assert await store.read("s-1", 40) == []
@@ -40,14 +40,14 @@ async def test_events_come_back_in_order(store: Store) -> None:
 
 async def test_events_of_several_sessions_may_come_mixed(store: Store) -> None:
     mixed = [opening("s-1"), opening("s-2", "bob"), said(2, session="s-2"), said(2), said(3, session="s-2")]
-    await store.append(mixed, durable=True)
+    await store.append(mixed)
     assert await stored(store, "s-1") == [event for event in mixed if event.session == "s-1"]
     assert await stored(store, "s-2") == [event for event in mixed if event.session == "s-2"]
 
 
 async def test_what_is_given_again_is_there_once(store: Store) -> None:
-    await store.append([opening(), said(2, "first")], durable=True)
-    await store.append([said(2, "second"), said(3)], durable=True)
+    await store.append([opening(), said(2, "first")])
+    await store.append([said(2, "second"), said(3)])
     assert await stored(store) == [opening(), said(2, "first"), said(3)]
 
 
@@ -64,14 +64,14 @@ async def test_any_events_are_kept_as_they_were(store: Store) -> None:
         session = f"s-{number}"
         once = {event.seq: event for event in reversed(journal)}
         renamed = [Event(session, e.seq, e.wall_ms, e.t, e.gen, e.round, e.type, e.d, max(e.v, VERSION)) for _, e in sorted(once.items())]
-        await store.append(renamed, durable=False)
+        await store.append(renamed)
         assert await stored(store, session) == renamed
         assert await state_of(store, session) == fold(START, renamed)
 
 
 async def test_a_snapshot_stands_in_for_what_came_before_it(store: Store) -> None:
     events = [opening(), *(said(n, str(n)) for n in range(2, 30))]
-    await store.append(events, durable=True)
+    await store.append(events)
     assert await store.snapshot("s-1") is None
     whole = await state_of(store, "s-1")
     await store.put_snapshot("s-1", fold(START, events[:10]))
@@ -84,9 +84,9 @@ async def test_a_snapshot_stands_in_for_what_came_before_it(store: Store) -> Non
 
 
 async def test_sessions_are_listed_the_latest_first(store: Store) -> None:
-    await store.append([opening("s-1", "ann", 1_000), said(2), closing(3)], durable=True)
-    await store.append([opening("s-2", "bob", 5_000)], durable=True)
-    await store.append([said(2, session="s-2", wall_ms=9_000)], durable=True)
+    await store.append([opening("s-1", "ann", 1_000), said(2), closing(3)])
+    await store.append([opening("s-2", "bob", 5_000)])
+    await store.append([said(2, session="s-2", wall_ms=9_000)])
     second, first = await store.sessions()
     assert (second.session, second.user, second.started_ms, second.updated_ms, second.events, second.ended) == (
         "s-2",
@@ -103,7 +103,7 @@ async def test_sessions_are_listed_the_latest_first(store: Store) -> None:
 
 async def test_an_ended_session_is_read_and_folded_as_before(store: Store) -> None:
     events = [opening(), said(2), closing(3)]
-    await store.append(events, durable=True)
+    await store.append(events)
     await store.end("s-1")
     await store.end("s-1")
     assert await stored(store) == events
@@ -112,11 +112,11 @@ async def test_an_ended_session_is_read_and_folded_as_before(store: Store) -> No
 
 async def test_what_is_forgotten_is_gone_everywhere_and_does_not_come_back(store: Store, tmp_path: Path, settings: Settings) -> None:
     word = "unforgettable-9431"
-    await store.append([opening(user=word), *(said(n, word) for n in range(2, 50))], durable=True)
+    await store.append([opening(user=word), *(said(n, word) for n in range(2, 50))])
     await store.put_snapshot("s-1", await state_of(store, "s-1"))
     await store.end("s-1")
     assert await store.forget("s-1")
-    await store.append([said(50, word)], durable=True)
+    await store.append([said(50, word)])
     await store.put_snapshot("s-1", START)
     await store.end("s-1")
     assert await stored(store) == []
@@ -128,7 +128,7 @@ async def test_what_is_forgotten_is_gone_everywhere_and_does_not_come_back(store
 
 async def test_a_user_is_forgotten_with_all_sessions(store: Store) -> None:
     for n in range(4):
-        await store.append([opening(f"s-{n}", "ann" if n < 3 else "bob"), said(2, session=f"s-{n}")], durable=True)
+        await store.append([opening(f"s-{n}", "ann" if n < 3 else "bob"), said(2, session=f"s-{n}")])
     await store.end("s-0")
     assert await forget_user(store, "ann") == 3
     assert [info.session for info in await store.sessions()] == ["s-3"]
@@ -138,9 +138,9 @@ async def test_a_user_is_forgotten_with_all_sessions(store: Store) -> None:
 async def test_what_is_too_old_goes_by_itself(store: Store) -> None:
     now = 100 * DAY_MS
     for name, age in (("old", 31), ("older", 40), ("new", 29)):
-        await store.append([opening(name, wall_ms=now - age * DAY_MS)], durable=True)
+        await store.append([opening(name, wall_ms=now - age * DAY_MS)])
         await store.put_snapshot(name, START)
-    await store.append([opening("long", wall_ms=now - 50 * DAY_MS), said(2, session="long", wall_ms=now)], durable=True)
+    await store.append([opening("long", wall_ms=now - 50 * DAY_MS), said(2, session="long", wall_ms=now)])
     assert await store.sweep(now, 30 * DAY_MS) == 2
     assert {info.session for info in await store.sessions()} == {"new", "long"}
     assert await stored(store, "old") == []
@@ -150,13 +150,13 @@ async def test_what_is_too_old_goes_by_itself(store: Store) -> None:
 
 async def test_a_torn_record_does_not_hide_the_others(store: Store) -> None:
     events = [opening(), said(2), said(3)]
-    await store.append(events, durable=True)
+    await store.append(events)
     line = said(4).line()[:40]
     if isinstance(store, SqliteStore):
         store.connection.execute("INSERT INTO events VALUES ('s-1', 4, ?)", (line,))
     elif isinstance(store, RedisStore):
         await store._redis.xadd("visavis:journal:events:s-1", {"e": line}, id="4-0")
-    await store.append([said(5)], durable=True)
+    await store.append([said(5)])
     assert [event.type for event in await stored(store)] == ["session", "asr_final", "asr_final", UNREADABLE, "asr_final"]
     state = await state_of(store, "s-1")
     assert (state.seq, len(state.items), state.skipped.unreadable) == (5, 3, 1)
@@ -164,13 +164,13 @@ async def test_a_torn_record_does_not_hide_the_others(store: Store) -> None:
 
 async def test_a_record_of_the_future_is_kept_and_skipped(store: Store) -> None:
     future = Event("s-1", 2, 0, 0, 0, 0, "telepathy", {"thought": [1]}, VERSION + 1)
-    await store.append([opening(), future, said(3)], durable=True)
+    await store.append([opening(), future, said(3)])
     assert (await stored(store))[1] == future
     assert (await state_of(store, "s-1")).skipped.future == 1
 
 
 async def test_a_damaged_snapshot_is_not_used(store: Store) -> None:
-    await store.append([opening(), said(2)], durable=True)
+    await store.append([opening(), said(2)])
     await store.put_snapshot("s-1", fold(START, [opening()]))
     if isinstance(store, SqliteStore):
         store.connection.execute("UPDATE snapshots SET state = substr(state, 1, 20)")
@@ -181,11 +181,11 @@ async def test_a_damaged_snapshot_is_not_used(store: Store) -> None:
 
 
 async def test_another_process_finds_what_was_kept(store: Store, settings: Settings) -> None:
-    await store.append([opening(), said(2)], durable=True)
+    await store.append([opening(), said(2)])
     other = open_store(settings)
     assert await stored(other) == [opening(), said(2)]
     await other.forget("s-1")
-    await store.append([said(3)], durable=True)
+    await store.append([said(3)])
     assert await stored(store) == []
     await other.aclose()
 
