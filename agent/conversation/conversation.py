@@ -151,9 +151,7 @@ class Conversation:
         """The answer that was asked for last."""
         self._timeline = Timeline()
         self._generations = Generations()
-        self._recording = Recording(
-            chronicle, lambda: self._timeline.t, lambda: self._generations.current, lambda speech: self._generations.of(speech)
-        )
+        self._recording = Recording(chronicle, lambda: self._timeline.t, lambda: self._generations.current, self._generations.of)
         self._scripts = Scripts(self._unspoken)
         self._driving = Driving()
         self._output = Output(
