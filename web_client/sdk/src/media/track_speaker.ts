@@ -55,7 +55,8 @@ export class TrackSpeaker implements Speaker {
     this.#source = streamSource(stream, this.#context);
     this.#meter = new Meter(this.#source);
     this.#receiver = receiver;
-    if (receiver && behindSfu && this.#source.context.sampleRate === RATE) this.#anchor = new StreamAnchor(this.#source, receiver, this.clock);
+    const { context } = this.#source;
+    if (receiver && behindSfu && context.sampleRate === RATE) this.#anchor = new StreamAnchor(stream, context as AudioContext, receiver, this.clock);
     if (receiver) this.#statsTimer = setInterval(() => void this.#measureDelay(receiver), STATS_MS);
   }
 
