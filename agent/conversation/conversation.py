@@ -280,6 +280,7 @@ class Conversation:
             case ClientHello():
                 self.greet()
                 self.send(StateUpdate(state=self._state))
+                self._telling.again()
             case StartListen():
                 self._listening = True
             case StopListen():
@@ -423,6 +424,7 @@ class Conversation:
 
     def captions_end(self) -> None:
         self._captions.end()
+        self._telling.void()
 
     def voice_is_settled(self) -> None:
         self._ear.settled()
