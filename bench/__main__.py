@@ -38,6 +38,7 @@ TABLES: Final = {
     "turn_end": "from a user's last sample to the answer's first, in a room; stock livekit-agents beside it",
     "visemes": "whether the mouth's shapes lie on their sounds, what they cost and weigh",
     "skew": "how far the mouth's shapes are from their sounds, at the page, by each door",
+    "client_cost": "what the SDK costs a page that only listens and moves an ellipse",
     "nods": "whether nods and coughs over an answer are let pass, and interruptions understood",
     "pauses": "whether a pause after a comma, and a plain sentence, are left alone by the turn-taking",
     "pair": "two conversations at once on this machine, and a third",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import os
 import statistics
 import tempfile
@@ -134,11 +135,9 @@ async def record(page: Page, address: str, door: PageDoor, seconds: float) -> di
 
 async def _reconnect(page: Page) -> None:
     """The room is entered anew, and the voice comes as another stream: how long it has to speak until the clock is known again."""
-    await page.evaluate("window.cut()")
+    await page.evaluate("window.skew.to = performance.now(); window.cut()")
     await page.wait_for_selector('[data-testid="connection"][data-status="reconnecting"]', timeout=CLOCK_SECONDS * 1000)
     await page.wait_for_selector('[data-testid="connection"][data-status="connected"]', timeout=CLOCK_SECONDS * 1000)
-    await page.evaluate("window.visavis.interrupt()")
-    await page.wait_for_function("() => window.visavis.state === 'listening'", timeout=CLOCK_SECONDS * 1000)
     await page.evaluate("window.watchClock('spokeAgain', 'knownAgain')")
     await _ask(page)
     await page.wait_for_function("() => window.skew.knownAgain !== undefined", timeout=CLOCK_SECONDS * 1000)
@@ -158,7 +157,7 @@ def skew_of(taken: dict[str, Any], sound: npt.NDArray[np.float64], begun: float)
         raise Unmeasured("no chirp was heard")
     fires, unmatched = [], 0
     for _, name, at in taken["fires"]:
-        if name != "PP" or at < taken["from"]:
+        if name != "PP" or not taken["from"] <= at < taken.get("to", math.inf):
             continue
         distance = at + LEAD * 1000 / RATE - played
         nearest = float(distance[np.argmin(np.abs(distance))])

@@ -293,6 +293,7 @@ class Conversation:
             case ClientHello():
                 self.greet()
                 self.send(StateUpdate(state=self._state))
+                self._telling.again()
             case StartListen():
                 self._listening = True
             case StopListen():
@@ -445,6 +446,7 @@ class Conversation:
 
     def captions_end(self) -> None:
         self._captions.end()
+        self._telling.void()
 
     def corrected(self, gen: int, text: str) -> None:
         self._recording.corrected(gen, text)
