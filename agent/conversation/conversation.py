@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from livekit import rtc
 from livekit.agents import AgentSession
-from livekit.agents.voice import io
 from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
 from livekit.agents.voice.room_io import TextInputEvent
 
@@ -22,9 +20,10 @@ from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
 from agent.conversation.ear_ports import VoiceEvent
-from agent.conversation.engine import agent_session, room_options
+from agent.conversation.engine import Deaf, agent_session, bound_events, bound_memory, room_options
 from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
+from agent.conversation.greeting import BLENDSHAPES, greeting
 from agent.conversation.outgoing import Outgoing
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
@@ -37,7 +36,6 @@ from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
 from agent.conversation.telling import Telling
 from agent.dialogue.completeness import sure_beginning
-from agent.media.arkit import ARKIT
 from agent.media.blendshapes import Blendshapes, Packet
 from agent.media.block import Block
 from agent.media.driving import Driving
@@ -62,11 +60,9 @@ from agent.protocol.messages import (
     InterruptReason,
     LanguageChoice,
     Message,
-    PersonaInfo,
     Ping,
     Playout,
     Pong,
-    ServerHello,
     Settings,
     StartListen,
     State,
@@ -79,39 +75,10 @@ from agent.version import project_version
 
 logger = logging.getLogger("visavis.conversation")
 
-BLENDSHAPES: Final = "blendshapes"
-"""What a client wants that has a face of ARKit's names and nothing to move it."""
-FEATURES: Final = (
-    "text_input",
-    "interrupt",
-    "context_update",
-    "playout",
-    "viseme_timeline",
-    "subtitle",
-    "emotion_tag",
-    "control",
-    BLENDSHAPES,
-    echo.WANT,
-)
-EVENTS_KEPT: Final = 256
-"""AgentSession remembers every event of its life; a conversation that lasts for days must not."""
 SETTLE_SECONDS: Final = 2.0
 """How long the engine may take to write down what was heard of an interrupted answer."""
 BARELY: Final = RATE
 """An answer of which at most so much was heard has barely begun."""
-ITEMS_KEPT: Final = 400
-"""Messages of the conversation that are kept in memory."""
-
-
-class Deaf(io.AudioInput):
-    """AgentSession's microphone: nothing comes this way, the ear listens at the door."""
-
-    def __init__(self) -> None:
-        super().__init__(label="visavis")
-
-    async def __anext__(self) -> rtc.AudioFrame:
-        await asyncio.Event().wait()
-        raise StopAsyncIteration
 
 
 class Conversation:
@@ -226,7 +193,7 @@ class Conversation:
             self._captions.attach(session.output.transcription)
             session.output.transcription = Mouthpiece(session.output.transcription)
             self._tasks.start(self._captions.publish(), "captions")
-        session._recorded_events = cast(Any, deque(session._recorded_events, maxlen=EVENTS_KEPT))
+        bound_events(session)
         self._tasks.start(self._pump.run(), "pump")
         self.set_state("listening")
         if self._persona.greeting:
@@ -240,10 +207,7 @@ class Conversation:
 
     def greet(self) -> None:
         """Send the server's hello."""
-        persona = PersonaInfo(id=self._persona_id, name=self._persona.name, language=self._persona.language)
-        names = list(ARKIT) if self._wants_face else None
-        stored = self._recording.stored
-        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored, blendshapes=names))
+        self.send(greeting(self.session_id, self._persona_id, self._persona, stored=self._recording.stored, face=self._wants_face))
 
     async def aclose(self, reason: str) -> None:
         """End the conversation and free everything. May be called twice, and from a task of the conversation."""
@@ -444,7 +408,7 @@ class Conversation:
     def sound_goes_on(self) -> None:
         self._pump.wake()
 
-    def captions_end(self) -> None:
+    def answer_is_void(self) -> None:
         self._captions.end()
         self._telling.void()
 
@@ -481,16 +445,8 @@ class Conversation:
         }
         self.set_state(states[event.new_state])
         if event.new_state == "listening":
-            self._bound_memory()
+            bound_memory(self._session, self._speaker)
             self._speaker.read_ahead("")
-
-    def _bound_memory(self) -> None:
-        items = self._speaker._chat_ctx.items
-        if len(items) > ITEMS_KEPT:
-            del items[: len(items) - ITEMS_KEPT]
-        history = self._session.history.items
-        if len(history) > ITEMS_KEPT:
-            del history[: len(history) - ITEMS_KEPT]
 
     def _engine_error(self, event: ErrorEvent) -> None:
         error = event.error

@@ -55,7 +55,8 @@ class FloorHost(Protocol):
     def sound_goes_on(self) -> None:
         """There is something to be sent again."""
 
-    def captions_end(self) -> None: ...
+    def answer_is_void(self) -> None:
+        """Nothing more is shown of the answer, and nothing of it happens any more."""
 
     def corrected(self, gen: int, text: str) -> None:
         """The client heard other words of an answer that was cut than was thought."""
@@ -142,7 +143,7 @@ class Floor:
             self._host.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
             if segment.started_t is not None:
                 self._host.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
-        self._host.captions_end()
+        self._host.answer_is_void()
         self._transport.clear()
         self._host.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
         self._host.set_state("idle", reason="interrupted")
