@@ -6,12 +6,10 @@ Words of answers (`llm_delta`) and commands (`command`) are in the journal anywa
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, get_args
 
-from agent.protocol.errors import ProtocolError
 from agent.widget.events import (
     Answered,
     Came,
@@ -81,7 +79,7 @@ def read(kind: str, d: Mapping[str, Any], t: int) -> Event | None:
     reader = READERS.get(kind)
     try:
         return None if reader is None else reader(d, t)
-    except (KeyError, TypeError, ValueError, binascii.Error, ProtocolError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 
