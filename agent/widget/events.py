@@ -29,7 +29,8 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """The user said or did something that wants an answer. `content` is what is sent, now and whenever it must be sent again; None: it was not written down."""
+    """The user said or did something that wants an answer. `content` is what is sent, now and whenever it must be sent again; None: it was not written down,
+    and cannot be sent."""
 
     kind: InteractionKind
     content: str | None

@@ -31,7 +31,7 @@ from agent.widget.state import START, State
 
 VERSION: Final = 1
 """The newest version of the journal's events that is understood here."""
-DURABLE: Final = (Came, Interaction, Answered, Unanswered, Heard, Cut, PageState)
+DURABLE: Final = (Came, Interaction, Answered, Unanswered, Replied, Heard, Cut, PageState)
 """What comes of these is told to nobody before they are written down."""
 
 

@@ -30,7 +30,6 @@ class Sign(Enum):
     PAGE = "the page state"
     RETURN = "back, not heard"
     RETURN_HEARD = "back, heard or cut"
-    FORGOTTEN = "back, the request is not known"
 
 
 class Act(Enum):
@@ -55,12 +54,10 @@ TABLE: Final[Mapping[tuple[Stage, Sign], tuple[Stage, Act]]] = {
     (Stage.UPSTREAM, Sign.CUT): (Stage.INIT, Act.ROLL_BACK),
     (Stage.UPSTREAM, Sign.CUT_AGAIN): (Stage.PAGE, Act.OPEN_NEXT),
     (Stage.UPSTREAM, Sign.RETURN): (Stage.UPSTREAM, Act.SEND_AGAIN),
-    (Stage.UPSTREAM, Sign.FORGOTTEN): (Stage.INIT, Act.ROLL_BACK),
     (Stage.DOWNSTREAM, Sign.REPLIED): (Stage.PAGE, Act.OPEN_NEXT),
     (Stage.DOWNSTREAM, Sign.HEARD): (Stage.PAGE, Act.OPEN_NEXT),
     (Stage.DOWNSTREAM, Sign.CUT): (Stage.PAGE, Act.OPEN_NEXT),
     (Stage.DOWNSTREAM, Sign.RETURN): (Stage.UPSTREAM, Act.SEND_AGAIN),
-    (Stage.DOWNSTREAM, Sign.FORGOTTEN): (Stage.INIT, Act.ROLL_BACK),
     (Stage.PAGE, Sign.HEARD): (Stage.PAGE, Act.FINISH),
     (Stage.PAGE, Sign.CUT): (Stage.PAGE, Act.FINISH),
     (Stage.PAGE, Sign.NEXT): (Stage.PAGE, Act.ASK),
@@ -68,7 +65,6 @@ TABLE: Final[Mapping[tuple[Stage, Sign], tuple[Stage, Act]]] = {
     (Stage.PAGE, Sign.PAGE): (Stage.DONE, Act.CLOSE),
     (Stage.PAGE, Sign.RETURN): (Stage.UPSTREAM, Act.SEND_AGAIN),
     (Stage.PAGE, Sign.RETURN_HEARD): (Stage.PAGE, Act.ASK),
-    (Stage.PAGE, Sign.FORGOTTEN): (Stage.INIT, Act.ROLL_BACK),
 }
 """What is not in it changes nothing."""
 
@@ -155,8 +151,7 @@ class _Taking:
         effects, self.effects = self.effects, []
         for round_ in self.state.rounds:
             if round_.unfinished:
-                known = round_.loop is not None and round_.loop.content is not None
-                self._notice(round_.number, Sign.RETURN if known else Sign.FORGOTTEN, event)
+                self._notice(round_.number, Sign.RETURN, event)
         waiting = [round_ for round_ in self.state.rounds if round_.stage is Stage.PAGE]
         commands = tuple(command for round_ in waiting if round_.loop is not None for command in round_.loop.commands)
         snapshot, current = self.state.rounds[0].snapshot, self.state.current
@@ -197,12 +192,13 @@ class _Taking:
         loop = replace(loop, ticket=ticket)
         round_ = replace(round_, loop=loop)
         self.state = replace(self.state, ticket=ticket, rounds=(*self._before(round_), round_))
-        content, draft = loop.content or "", loop.draft
-        self.effects.append(Send(ticket, round_.number, loop.number, round_.step_now, loop.kind, content, relink, draft.text, draft.whole))
+        if (content := loop.content) is not None:
+            draft, step = loop.draft, round_.step_now
+            self.effects.append(Send(ticket, round_.number, loop.number, step, loop.kind, content, relink, draft.text, draft.whole))
 
     def _confirm(self, round_: ChatRound, event: Event) -> None:
         assert isinstance(event, Answered)
-        loop, drafts = _loop(round_), dict(self.state.drafts)
+        loop, drafts = replace(_loop(round_), confirmed=True), dict(self.state.drafts)
         if event.answer is not None:
             new = drafts.pop(event.answer, Draft())
             loop = replace(loop, answer=event.answer, draft=loop.draft if loop.draft.whole else loop.draft.and_then(new.text, new.whole))
@@ -212,7 +208,7 @@ class _Taking:
 
     def _roll_back(self, round_: ChatRound, event: Event) -> None:
         self.state = replace(self.state, rounds=(*self._before(round_), replace(round_, loop=None)))
-        reason = event.reason if isinstance(event, Unanswered) else "cut" if isinstance(event, Cut) else "the request was not written down"
+        reason = event.reason if isinstance(event, Unanswered) else "cut"
         self.effects += [Withdraw(_loop(round_).ticket), RolledBack(round_.number, round_.counter, reason)]
 
     def _open_next(self, round_: ChatRound, event: Event) -> None:
@@ -274,7 +270,7 @@ class _Taking:
 
 def _known(round_: ChatRound) -> bool:
     """Whether the request that is under way has been answered before."""
-    return round_.stage is Stage.UPSTREAM and _loop(round_).draft != Draft()
+    return round_.stage is Stage.UPSTREAM and _loop(round_).confirmed
 
 
 def _cut(current: ChatRound) -> Sign:

@@ -42,14 +42,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class ChatLoop:
-    """One question and its answer. `answer`: the dialogue's number of it, when there is one; `outcome`: None until the answer was heard to its end or cut, and until
-    then `draft` is kept, to be heard again."""
+    """One question and its answer. `answer`: the dialogue's number of it, when there is one; `confirmed`: it had an answer, perhaps before it was sent again; `outcome`:
+    None until the answer was heard to its end or cut, and until then `draft` is kept, to be heard again."""
 
     number: int
     ticket: int
     kind: InteractionKind
     content: str | None
     answer: int | None = None
+    confirmed: bool = False
     draft: Draft = Draft()
     outcome: Outcome | None = None
     commands: tuple[Commanded, ...] = ()

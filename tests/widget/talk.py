@@ -14,7 +14,7 @@ KEPT_TEXTS = 4
 
 @dataclass
 class Question:
-    """`phase`: asked, answering, played; heard, cut, dropped are the ends."""
+    """`phase`: asked, answering, played."""
 
     kind: InteractionKind
     content: str | None
@@ -25,6 +25,7 @@ class Question:
     text: str = ""
     whole: bool = False
     answer: int | None = None
+    answered: bool = False
     commands: list[Commanded] = field(default_factory=list)
 
 
@@ -40,7 +41,8 @@ class Talk:
         self.next_step: str | None = None
         self.before: tuple[str, str | None] = ("", None)
         self.pending: Question | None = None
-        self.over: list[Question] = []
+        self.over: set[str] = set()
+        """What was heard or cut."""
         self.waiting: list[int] = []
         self.done: dict[int, list[Commanded]] = {}
         """What was commanded in rounds whose page is not known."""
@@ -53,16 +55,15 @@ class Talk:
         q = self.pending
         return q if q is not None and q.ticket == ticket and q.phase in phases else None
 
-    def _send(self, q: Question, relink: bool = False) -> Effect:
+    def _send(self, q: Question, relink: bool = False) -> list[Effect]:
         self.tickets += 1
         q.ticket, q.phase, q.answer = self.tickets, "asked", None
-        return Send(q.ticket, self.round, q.loop, q.step, q.kind, q.content or "", relink, q.text, q.whole)
+        return [] if q.content is None else [Send(q.ticket, self.round, q.loop, q.step, q.kind, q.content, relink, q.text, q.whole)]
 
     def _drop(self, q: Question, reason: str) -> list[Effect]:
         self.counter -= 1
         self.step, self.next_step = self.before
-        self.pending, q.phase = None, "dropped"
-        self.over.append(q)
+        self.pending = None
         return [Withdraw(q.ticket), RolledBack(self.round, self.counter, reason)]
 
     def _round_ends(self, next_step: str | None = None) -> None:
@@ -78,8 +79,8 @@ class Talk:
         return [Closed(oldest)]
 
     def _finish(self, q: Question, how: str, round_: int, commands: list[Commanded]) -> list[Effect]:
-        q.phase, self.pending = how, None
-        self.over.append(q)
+        self.pending = None
+        self.over |= {q.content} if q.content else set()
         self.done[round_] = commands
         finished: list[Effect] = [Finished(round_, q.loop, "cut" if how == "cut" else "heard")]
         return [Withdraw(q.ticket), *finished] if how == "cut" else finished
@@ -110,7 +111,7 @@ class Talk:
             q.commands = []
             self.step, self.next_step = q.step, None
             step, counter = self.before[0], self.counter - 1
-            after += self._drop(q, "the request was not written down") if q.content is None else [self._send(q, relink=True)]
+            after += self._send(q, relink=True)
         effects.append(Restore(self.round, step, counter, self.page, tuple(c for n in self.waiting for c in self.done[n])))
         if self.waiting:
             after += [AskPage(self.waiting[-1])] if reports else self._no_pages()
@@ -125,10 +126,8 @@ class Talk:
             return []
         effects: list[Effect] = []
         q = self.pending
-        instead = q is not None and q.phase == "asked" and not q.text and not q.whole
+        instead = q is not None and q.phase == "asked" and not q.answered
         if q is not None and instead:
-            q.phase = "dropped"
-            self.over.append(q)
             effects.append(Withdraw(q.ticket))
         else:
             effects += self._stop(q, "cut", q.commands) if q is not None else []
@@ -138,7 +137,7 @@ class Talk:
             self.before = self.step, self.next_step
             self.step, self.next_step = self.next_step or self.step, None
         self.pending = Question(kind, content, self.counter, self.step)
-        return [*effects, self._send(self.pending)]
+        return effects + self._send(self.pending)
 
     def write(self, answer: int, text: str, whole: bool) -> list[Effect]:
         q = self.pending
@@ -155,7 +154,7 @@ class Talk:
     def answered(self, ticket: int, answer: int | None) -> list[Effect]:
         if (q := self._expected(ticket, "asked")) is None:
             return []
-        q.phase, q.answer = "answering", answer
+        q.phase, q.answer, q.answered = "answering", answer, True
         if answer is not None:
             text, whole = self.texts.pop(answer, ("", False))
             if not q.whole:
@@ -187,7 +186,7 @@ class Talk:
         q = self._expected(ticket, "asked", "answering", "played")
         if q is None or not self.here:
             return []
-        if q.phase == "asked" and not q.text and not q.whole:
+        if q.phase == "asked" and not q.answered:
             return self._drop(q, "cut")
         return self._stop(q, "cut", [command for command in q.commands if command.t < t])
 

@@ -49,22 +49,10 @@ ROWS: dict[tuple[Stage, Sign], tuple[list[Event], int, Stage | None, list[Effect
         Stage.UPSTREAM,
         [Restore(1, "", 0, None), Send(2, 1, 1, "", "speech", "why?", relink=True)],
     ),
-    (Stage.UPSTREAM, Sign.FORGOTTEN): (
-        [HERE, Interaction("speech", None), Left(), HERE],
-        1,
-        Stage.INIT,
-        [Restore(1, "", 0, None), Withdraw(1), RolledBack(1, 0, "the request was not written down")],
-    ),
     (Stage.DOWNSTREAM, Sign.REPLIED): (PLAYED, 1, Stage.PAGE, []),
     (Stage.DOWNSTREAM, Sign.HEARD): ([*ANSWERING, Heard(1)], 1, Stage.PAGE, [Finished(1, 1, "heard")]),
     (Stage.DOWNSTREAM, Sign.CUT): ([*ANSWERING, Cut(1, 9)], 1, Stage.PAGE, [Withdraw(1), Finished(1, 1, "cut")]),
     (Stage.DOWNSTREAM, Sign.RETURN): (AGAIN, 1, Stage.UPSTREAM, [Restore(1, "", 0, None), RELINKED]),
-    (Stage.DOWNSTREAM, Sign.FORGOTTEN): (
-        [HERE, Interaction("speech", None), Answered(1, 7), Left(), HERE],
-        1,
-        Stage.INIT,
-        [Restore(1, "", 0, None), Withdraw(1), RolledBack(1, 0, "the request was not written down")],
-    ),
     (Stage.PAGE, Sign.HEARD): (HEARD, 1, Stage.PAGE, [Finished(1, 1, "heard")]),
     (Stage.PAGE, Sign.CUT): ([*PLAYED, Cut(1, 9)], 1, Stage.PAGE, [Withdraw(1), Finished(1, 1, "cut")]),
     (Stage.PAGE, Sign.NEXT): (
@@ -82,12 +70,6 @@ ROWS: dict[tuple[Stage, Sign], tuple[list[Event], int, Stage | None, list[Effect
     (Stage.PAGE, Sign.PAGE): ([*HEARD, PageState(1, PAGE)], 1, None, [Closed(1)]),
     (Stage.PAGE, Sign.RETURN): ([*PLAYED, Left(), HERE], 1, Stage.UPSTREAM, [Restore(1, "", 0, None), RELINKED]),
     (Stage.PAGE, Sign.RETURN_HEARD): ([*HEARD, Left(), HERE], 1, Stage.PAGE, [Restore(2, "", 1, None), AskPage(1)]),
-    (Stage.PAGE, Sign.FORGOTTEN): (
-        [HERE, Interaction("speech", None), Answered(1, 7), Replied(1), Left(), HERE],
-        1,
-        Stage.INIT,
-        [Restore(1, "", 0, None), Withdraw(1), RolledBack(1, 0, "the request was not written down")],
-    ),
 }
 
 
@@ -248,6 +230,18 @@ def test_what_waits_too_long_has_no_answer() -> None:
     assert widget.passed(31_000) == [Unanswered(1, "no answer within 30 s")]
     assert widget.take(Unanswered(1, "no answer within 30 s"), 31_000)[-1] == RolledBack(1, 0, "no answer within 30 s")
     assert (widget.wakes_ms, widget.passed(99_000)) == (None, [])
+
+
+def test_what_nobody_knows_any_more_has_no_answer() -> None:
+    """The request of a session whose words are not written down, in another process."""
+    widget = Widget()
+    for event in [HERE, Interaction("speech", None), Answered(1, 7), Left()]:
+        widget.take(event, 5)
+    assert widget.passed(5) == []
+    assert widget.take(HERE, 5) == [Restore(1, "", 0, None)]
+    (event,) = widget.passed(5)
+    assert event == Unanswered(2, "the request was not written down")
+    assert widget.take(event, 5) == [Withdraw(2), RolledBack(1, 0, "the request was not written down")]
 
 
 def test_nothing_is_late_while_nobody_is_here() -> None:

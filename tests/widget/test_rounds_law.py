@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from agent.widget import records, rounds
-from agent.widget.effects import Effect, Finished, Send
+from agent.widget.effects import Effect, Send
 from agent.widget.events import (
     Answered,
     Came,
@@ -32,7 +33,7 @@ from agent.widget.events import (
 from agent.widget.rounds import refusal
 from agent.widget.saved import as_json, from_json
 from agent.widget.snapshot import Snapshot
-from agent.widget.state import OPEN_ROUNDS, Stage
+from agent.widget.state import OPEN_ROUNDS, ChatRound, Stage
 from agent.widget.widget import Widget
 from tests.widget.talk import Talk
 
@@ -50,6 +51,25 @@ class Line:
     v: int = 1
 
 
+def bare(d: dict[str, Any]) -> dict[str, Any]:
+    """As `journal.content: metadata` writes it."""
+    return {name if name == "kind" or not isinstance(value, str) else f"{name}_chars": value for name, value in d.items()}
+
+
+def copy(talk: Talk) -> Talk:
+    twin: Talk = pickle.loads(pickle.dumps(talk))
+    return twin
+
+
+def shape(r: ChatRound) -> tuple[Any, ...]:
+    return (
+        r.number,
+        r.stage,
+        r.counter,
+        r.loop and (r.loop.number, r.loop.ticket, r.loop.kind, r.loop.answer, r.loop.confirmed, r.loop.outcome),
+    )
+
+
 class AnyStory(RuleBasedStateMachine):
     """The machine on one side, `Talk` on the other, a journal of lines beside them."""
 
@@ -60,8 +80,10 @@ class AnyStory(RuleBasedStateMachine):
         self.now = 0
         self.journal: list[str] = []
         self.asked = 0
-        self.over: set[int] = set()
-        """Loops that are never to be sent again, by the number of their request."""
+        self.over: set[str] = set()
+        """Requests that are never to be sent again, whatever is lost."""
+        self.kept: tuple[int, Talk] = (0, copy(self.talk))
+        """What survives a power cut: so many lines, and what came of them."""
 
     def record(self, event: Event) -> None:
         d: dict[str, Any]
@@ -78,15 +100,14 @@ class AnyStory(RuleBasedStateMachine):
 
     def happens(self, event: Event, expected: list[Effect]) -> None:
         self.record(event)
-        sending = self.widget.state.current.loop
         effects = self.widget.take(event, self.now)
         assert effects == expected
         for effect in effects:
-            if isinstance(effect, Send) and effect.relink:
-                assert sending is None or sending.content not in self.over
-            if isinstance(effect, Finished):
-                assert effect.loop not in self.over, "a loop ends once"
-                self.over.add(effect.loop)
+            if isinstance(effect, Send):
+                assert effect.content not in self.over
+        self.over |= self.talk.over
+        if isinstance(event, records.DURABLE):
+            self.kept = len(self.journal), copy(self.talk)
 
     def tickets(self) -> st.SearchStrategy[int]:
         """Mostly the present one."""
@@ -192,6 +213,13 @@ class AnyStory(RuleBasedStateMachine):
         assert widget.state == self.widget.state
         self.widget = widget
 
+    @rule()
+    def lose_the_power(self) -> None:
+        """What nobody waited for is lost with the process."""
+        lines, talk = self.kept
+        self.journal, self.talk = self.journal[:lines], copy(talk)
+        self.widget = self.rebuilt()
+
     @rule(data=st.data())
     def fold_in_two(self, data: st.DataObject) -> None:
         """A state that was kept saves time and nothing else."""
@@ -200,6 +228,13 @@ class AnyStory(RuleBasedStateMachine):
         kept = from_json(json.loads(json.dumps(as_json(records.rebuild(lines[:here])))))
         assert kept is not None
         assert records.rebuild(lines[here:], kept) == self.widget.state
+
+    @rule()
+    def count_without_content(self) -> None:
+        """A journal in which nobody's words are knows what was asked, answered and heard all the same."""
+        state = records.rebuild(Line(kind, bare(d), t) for kind, d, t in (json.loads(line).values() for line in self.journal))
+        assert [shape(r) for r in state.rounds] == [shape(r) for r in self.widget.state.rounds]
+        assert (state.online, state.ticket, state.counter) == (self.talk.here, self.talk.tickets, self.talk.counter)
 
     @invariant()
     def counted_alike(self) -> None:
