@@ -57,6 +57,9 @@ class FloorHost(Protocol):
 
     def captions_end(self) -> None: ...
 
+    def corrected(self, gen: int, text: str) -> None:
+        """The client heard other words of an answer that was cut than was thought."""
+
     def voice_is_settled(self) -> None:
         """Nothing is held any more: what the user's voice meant needs no verdict."""
 
@@ -135,7 +138,7 @@ class Floor:
         self._unwatch()
         for cut in self._output.cut(lambda segment, script: self.heard.cut(segment, script, cut_t, ear)):
             segment = cut.segment
-            cut.correct = _Memory(cut.script.speech)
+            cut.correct = _Memory(self._host, segment.gen, cut.script.speech)
             self._host.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
             if segment.started_t is not None:
                 self._host.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
@@ -165,10 +168,13 @@ class Floor:
 class _Memory:
     """Writes what was really heard of an answer into the conversation that the model remembers."""
 
-    def __init__(self, speech: Any) -> None:
+    def __init__(self, host: FloorHost, gen: int, speech: Any) -> None:
+        self._host = host
+        self._gen = gen
         self._speech = speech
 
     def __call__(self, text: str) -> None:
+        self._host.corrected(self._gen, text)
         if not isinstance(self._speech, SpeechHandle):
             return
         for item in self._speech.chat_items:
