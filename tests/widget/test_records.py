@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.sessions.content import without_content
+from agent.sessions.events import Event as Record
+from agent.sessions.folding import EFFECTS, OBSERVED
 from agent.widget.events import Answered, Came, Commanded, Cut, Event, Heard, Interaction, Left, PageState, Replied, Unanswered, Wrote
 from agent.widget.records import DURABLE, READERS, read, rebuild, write
 from agent.widget.snapshot import LARGEST, Snapshot
@@ -32,14 +34,8 @@ EVENTS: list[Event] = [
 ]
 
 
-@dataclass
-class Line:
-    """A record as a journal gives it back."""
-
-    type: str
-    d: dict[str, Any] = field(default_factory=dict)
-    t: int = 0
-    v: int = 1
+def record(kind: str, d: dict[str, Any] | None = None, t: int = 0, v: int = 1) -> Record:
+    return Record("s-1", 1, 0, t, 0, 0, kind, d or {}, v)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
@@ -72,20 +68,27 @@ def test_a_page_comes_back_byte_for_byte(content: bytes, version: int) -> None:
 
 
 def test_without_content_rounds_are_counted_all_the_same() -> None:
-    """As `journal.content: metadata` writes them."""
-    lines = [
-        Line("round_came", {"keeps_page": True}),
-        Line("round_interaction", {"kind": "speech", "content_chars": 4}),
-        Line("round_answered", {"ticket": 1, "answer": 1}),
-        Line("llm_delta", {"answer": 1, "text_chars": 9, "whole": True}),
-        Line("command", {"id": "c1", "name": "show", "args_items": 1, "dur": 0}),
-        Line("round_replied", {"ticket": 1, "next_step_chars": 5}),
-        Line("round_heard", {"ticket": 1}),
-        Line("round_page", {"page": 1, "version": 3, "content_chars": 40}),
+    events = [
+        record("round_came", {"keeps_page": True}),
+        record("round_interaction", {"kind": "speech", "content": "why?"}),
+        record("round_answered", {"ticket": 1, "answer": 1}),
+        record("llm_delta", {"answer": 1, "text": "Because.", "whole": True}),
+        record("command", {"id": "c1", "name": "show", "args": {"value": "bell"}, "dur": 0}),
+        record("round_replied", {"ticket": 1, "next_step": "step 2"}),
+        record("round_heard", {"ticket": 1}),
+        record("round_page", {"page": 1, "version": 3, "content": "QUJD"}),
+        record("round_interaction", {"kind": "speech", "content": "and?"}),
     ]
-    state = rebuild(lines)
-    assert (state.counter, state.current.number, len(state.rounds)) == (1, 2, 1)
+    bare = [without_content(event) for event in events]
+    assert not any(word in event.line() for event in bare for word in ("why", "Because", "bell", "QUJD", "and?"))
+    state = rebuild(bare)
+    assert (state.counter, state.step, state.current.number, len(state.rounds)) == (2, "step 2", 2, 1)
     assert state.current.snapshot is None
+
+
+def test_the_session_knows_what_it_leaves_to_the_rounds() -> None:
+    written = [write(event) for event in EVENTS]
+    assert {kind for kind, _ in filter(None, written)} == set(READERS) - set(EFFECTS) <= OBSERVED
 
 
 @pytest.mark.parametrize(
@@ -115,11 +118,11 @@ def test_without_content_rounds_are_counted_all_the_same() -> None:
 )
 def test_what_is_not_right_is_skipped(kind: str, d: dict[str, Any]) -> None:
     assert read(kind, d, 0) is None
-    assert rebuild([Line(kind, d)]) == START
+    assert rebuild([record(kind, d)]) == START
 
 
 def test_the_future_is_skipped() -> None:
-    assert rebuild([Line("round_came", {"keeps_page": True}, v=2)]) == START
+    assert rebuild([record("round_came", {"keeps_page": True}, v=2)]) == START
 
 
 ANYTHING = st.sampled_from([None, True, False, -1, 0, 1, 2, 1.5, float("nan"), "", "a", "speech", "QQ==", [], ["speech"], {}, {"a": 1}])
@@ -149,5 +152,5 @@ NAMES = [
     )
 )
 def test_any_journal_folds(lines: list[tuple[str, dict[str, Any], int]]) -> None:
-    records = [Line(kind, d, t) for kind, d, t in lines]
+    records = [record(kind, d, t) for kind, d, t in lines]
     assert rebuild(records[6:], rebuild(records[:6])) == rebuild(records)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -13,6 +12,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from agent.sessions.content import without_content
+from agent.sessions.events import Event as Record
+from agent.sessions.events import read_line
 from agent.widget import records, rounds
 from agent.widget.effects import Effect, Send
 from agent.widget.events import (
@@ -39,21 +41,6 @@ from tests.widget.talk import Talk
 
 LAW = 2_000
 STEPS = 25
-
-
-@dataclass
-class Line:
-    """A record as a journal gives it back."""
-
-    type: str
-    d: dict[str, Any]
-    t: int
-    v: int = 1
-
-
-def bare(d: dict[str, Any]) -> dict[str, Any]:
-    """As `journal.content: metadata` writes it."""
-    return {name if name == "kind" or not isinstance(value, str) else f"{name}_chars": value for name, value in d.items()}
 
 
 def copy(talk: Talk) -> Talk:
@@ -96,7 +83,11 @@ class AnyStory(RuleBasedStateMachine):
                 written = records.write(event)
                 assert written is not None
                 (kind, d), t = written, 0
-        self.journal.append(json.dumps({"type": kind, "d": d, "t": t}))
+        self.journal.append(Record("s-1", len(self.journal) + 1, 0, t, 0, 0, kind, d).line())
+
+    def records(self) -> list[Record]:
+        """The journal, as it is read."""
+        return [read_line(line, "s-1", seq) for seq, line in enumerate(self.journal, 1)]
 
     def happens(self, event: Event, expected: list[Effect]) -> None:
         self.record(event)
@@ -204,7 +195,7 @@ class AnyStory(RuleBasedStateMachine):
         assert self.widget.passed(self.now) == []
 
     def rebuilt(self) -> Widget:
-        return Widget(records.rebuild(Line(**json.loads(line)) for line in self.journal))
+        return Widget(records.rebuild(self.records()))
 
     @rule()
     def die(self) -> None:
@@ -223,7 +214,7 @@ class AnyStory(RuleBasedStateMachine):
     @rule(data=st.data())
     def fold_in_two(self, data: st.DataObject) -> None:
         """A state that was kept saves time and nothing else."""
-        lines = [Line(**json.loads(line)) for line in self.journal]
+        lines = self.records()
         here = data.draw(st.integers(0, len(lines)))
         kept = from_json(json.loads(json.dumps(as_json(records.rebuild(lines[:here])))))
         assert kept is not None
@@ -232,7 +223,7 @@ class AnyStory(RuleBasedStateMachine):
     @rule()
     def count_without_content(self) -> None:
         """A journal in which nobody's words are knows what was asked, answered and heard all the same."""
-        state = records.rebuild(Line(kind, bare(d), t) for kind, d, t in (json.loads(line).values() for line in self.journal))
+        state = records.rebuild(read_line(without_content(record).line(), "s-1", record.seq) for record in self.records())
         assert [shape(r) for r in state.rounds] == [shape(r) for r in self.widget.state.rounds]
         assert (state.online, state.ticket, state.counter) == (self.talk.here, self.talk.tickets, self.talk.counter)
 
