@@ -26,6 +26,7 @@ NAMES: Final = frozenset(
         "mode",
         "interrupt",
         "action",
+        "next_step",
     }
 )
 """Fields whose text is a name of the program's or the operator's own, never words of a person. All other text is content."""

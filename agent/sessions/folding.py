@@ -28,9 +28,18 @@ OBSERVED: Final = frozenset(
         "error",
         "listen",
         "ui_event",
+        "round_came",
+        "round_left",
+        "round_interaction",
+        "round_answered",
+        "round_unanswered",
+        "round_replied",
+        "round_heard",
+        "round_cut",
+        "round_page",
     }
 )
-"""Types that tell how it went and change nothing but the clocks."""
+"""Types that tell how it went and change nothing but the clocks. Those of rounds are folded by `agent.widget.records`."""
 
 
 class _Malformed(Exception):
