@@ -35,7 +35,7 @@ lock: ## write the locks anew; ARGS=--upgrade takes newer versions
 	@$(PYTHON) -m infra.lock $(ARGS)
 
 clean: ## remove what was installed and built here; models and livekit-server stay in the user's cache
-	@rm -rf .venv .tools web_client/node_modules web_client/*/node_modules web_client/*/dist .*_cache test-results
+	@rm -rf .venv .tools web_client/node_modules web_client/*/node_modules web_client/*/dist web_client/sdk/examples/node_modules web_client/sdk/examples/dist .*_cache test-results
 
 #:
 #: Settings go on the command line or into the environment:

@@ -283,9 +283,11 @@ def models_bench(
 def main() -> None:
     """Entry point of the console script."""
     from agent.models.cli import app as models_app
+    from agent.sessions.cli import app as journal_app
 
     models_app.command("bench")(models_bench)
     app.add_typer(models_app, name="models")
+    app.add_typer(journal_app, name="journal")
     app()
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,11 +168,34 @@ class Auth(Section):
 
 
 class Journal(Section):
-    """What is written down. Nothing is stored beyond the session yet unless a url is given."""
+    """What is written down of each session, where, and for how long."""
 
-    url: str = ""
-    retention_days: int = Field(default=30, ge=1)
-    content: Literal["full", "metadata", "off"] = "off"
+    url: str = Field(
+        default="sqlite:///journal.sqlite3",
+        description="sqlite:///FILE (under VISAVIS_HOME; with four slashes from the root), or redis://HOST:PORT/DB for several processes",
+    )
+    retention_days: int = Field(default=30, ge=1, le=36_500)
+    content: Literal["full", "metadata", "off"] = Field(
+        default="full", description="metadata: no words, neither the user's nor the answers'; off: nothing at all"
+    )
+    live_minutes: int = Field(
+        default=60, ge=1, description="Redis only: so long a session that has ended stays there; its file is in `archive`"
+    )
+    archive: Path | None = Field(
+        default=None, description="Redis only: the folder for sessions that have ended; by default under VISAVIS_HOME"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if not re.match(r"sqlite:///.|rediss?://.|unix://.", value):
+            raise ValueError(f"expected sqlite:///FILE or redis://HOST:PORT/DB, not {without_password(value)!r}")
+        return value
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether what is said is written down."""
+        return self.content == "full"
 
 
 class Log(Section):
@@ -310,7 +334,12 @@ def _show(value: Any) -> str:
     if isinstance(value, ProviderSpec):
         masked = {k: v if isinstance(v, dict) and set(v) == {"env"} else MASK if _secret_name(k) else v for k, v in value.args.items()}
         return f"{value.use} {masked}" if masked else value.use
-    return str(value)
+    return without_password(value) if isinstance(value, str) else str(value)
+
+
+def without_password(url: str) -> str:
+    """An address without the password that stands in it."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*(?=@)", rf"\1:{MASK}", url)
 
 
 def _secret_name(name: str) -> bool:

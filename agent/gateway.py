@@ -14,6 +14,7 @@ from agent.engines import ConfiguredEngines
 from agent.metrics import Metrics
 from agent.models.progress import Observer
 from agent.serving import address, bind, server
+from agent.sessions.chronicle import Chronicler
 from agent.transports.credentials import Unauthorized, Verify
 from agent.transports.webrtc_peer import peer_router
 from agent.transports.websocket import UVICORN, websocket_router
@@ -41,12 +42,14 @@ def verifier(tokens: Tokens) -> Verify:
 class EngineStatus:
     """Implements `token_service.status.Status` for engines in this process."""
 
-    def __init__(self, engines: ConfiguredEngines) -> None:
+    def __init__(self, engines: ConfiguredEngines, troubles: Callable[[], list[str]]) -> None:
+        """`troubles`: what does not work, though calls can be taken."""
         self._engines = engines
+        self._troubles = troubles
 
     async def readiness(self) -> Readiness:
         engines = self._engines
-        return Readiness(engines.ready, tuple(engines.missing()), engines.progress, engines.answers)
+        return Readiness(engines.ready, tuple(engines.missing()), engines.progress, engines.answers, tuple(self._troubles()))
 
 
 async def run_gateway(
@@ -63,14 +66,17 @@ async def run_gateway(
     """
     tokens = Tokens.from_config(config)
     metrics, watch = Metrics(), LoopWatch()
-    host = ConversationHost(config, engines, metrics.event)
+    chronicler = Chronicler(config.journal)
+    host = ConversationHost(config, engines, metrics.event, chronicler.open)
     metrics.watch_sessions(lambda: host.count, lambda: host.capacity)
     metrics.watch_loop(watch)
+    if chronicler.journal is not None:
+        metrics.watch_journal(chronicler.journal)
     verify = verifier(tokens)
     app = create_app(
         config,
         tokens,
-        EngineStatus(engines),
+        EngineStatus(engines, chronicler.problems),
         doors=("peer", "ws"),
         routers=(peer_router(host, verify, config), websocket_router(host, verify, config)),
         registry=metrics.registry,
@@ -96,12 +102,14 @@ async def run_gateway(
         tasks.start(prepare(), "prepare engines")
 
     http = server(app, config, started, **UVICORN)
+    chronicler.start()
     try:
         await http.serve(sockets=[listener])
     finally:
         watch.stop()
         await tasks.aclose()
         await host.aclose()
+        await chronicler.aclose()
         listener.close()
     if failure:
         raise failure[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from agent.aio import LoopWatch
+from agent.sessions.journal import Journal
 
 _ANSWER_BUCKETS = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.8, 4.0, 6.0, 10.0)
 
@@ -62,6 +63,19 @@ class Metrics:
         """Publish how many places are taken."""
         Gauge("visavis_sessions", "Conversations now.", registry=self.registry).set_function(count)
         Gauge("visavis_capacity", "Conversations at once, at most.", registry=self.registry).set_function(capacity)
+
+    def watch_journal(self, journal: Journal) -> None:
+        """Publish how the journal keeps up."""
+        waiting = Gauge("visavis_journal_backlog", "Events of the journal that wait to be written.", registry=self.registry)
+        waiting.set_function(lambda: len(journal.backlog))
+        full = Gauge(
+            "visavis_journal_fullness", "How much of the room for such events is taken; at 1 they are lost.", registry=self.registry
+        )
+        full.set_function(lambda: journal.backlog.fullness)
+        lost = Gauge("visavis_journal_lost", "Events that were lost: no room, or given up.", registry=self.registry)
+        lost.set_function(lambda: journal.backlog.lost)
+        failing = Gauge("visavis_journal_failing", "1 while the journal cannot keep what it is told.", registry=self.registry)
+        failing.set_function(lambda: journal.problem is not None)
 
     def watch_loop(self, watch: LoopWatch) -> None:
         """Publish how often the event loop was blocked."""

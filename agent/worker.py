@@ -17,6 +17,7 @@ from agent.conversation.host import Busy, ConversationHost, NotReady, Place
 from agent.conversation.parts import Engines
 from agent.metrics import Metrics
 from agent.models.progress import Observer
+from agent.sessions.chronicle import Chronicler
 from agent.transports import livekit_room
 from agent.transports.livekit_address import Refused
 from agent.transports.livekit_agency import Acceptance, Load
@@ -241,7 +242,8 @@ async def run_worker(
     if not key or not secret:
         raise ConfigError("LIVEKIT_API_KEY and LIVEKIT_API_SECRET must both be set: the worker registers with them")
     metrics, watch = Metrics(), LoopWatch()
-    host = ConversationHost(config, engines, metrics.event)
+    chronicler = Chronicler(config.journal)
+    host = ConversationHost(config, engines, metrics.event, chronicler.open)
     attendants = Attendants(host, config, grace_seconds=grace_seconds)
     try:
         registration = Registration(config.livekit.url, key, secret, config.agent_name, attendants, on_ready)
@@ -250,6 +252,8 @@ async def run_worker(
     attendants.registration = registration
     metrics.watch_sessions(lambda: host.count, lambda: host.capacity)
     metrics.watch_loop(watch)
+    if chronicler.journal is not None:
+        metrics.watch_journal(chronicler.journal)
 
     def missing() -> list[str]:
         lacks = host.missing()
@@ -262,7 +266,9 @@ async def run_worker(
         return lacks
 
     health = HealthServer(
-        health_app(missing, lambda: engines.progress, metrics.registry, engines.answers), config.worker.host, config.worker.port
+        health_app(missing, lambda: engines.progress, metrics.registry, engines.answers, chronicler.problems),
+        config.worker.host,
+        config.worker.port,
     )
     stop = stop or Stop()
     failures: list[BaseException] = []
@@ -282,6 +288,7 @@ async def run_worker(
     tasks = Tasks("worker", failed)
     serving_health = tasks.start(health.run_until_stopped(), "health")
     on_health(f"http://{config.worker.host}:{health.port}")
+    chronicler.start()
     with signals(stop):
         try:
             tasks.start(serve(), "serve")
@@ -293,6 +300,7 @@ async def run_worker(
             watch.stop()
             await attendants.aclose()
             await host.aclose()
+            await chronicler.aclose()
             health.should_exit = True
             await asyncio.wait([serving_health], timeout=HEALTH_STOP_SECONDS)
             await tasks.aclose()

@@ -17,9 +17,14 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 def health_app(
-    missing: Callable[[], list[str]], progress: Callable[[], dict[str, Any] | None], registry: CollectorRegistry, answers: str | None = None
+    missing: Callable[[], list[str]],
+    progress: Callable[[], dict[str, Any] | None],
+    registry: CollectorRegistry,
+    answers: str | None = None,
+    troubles: Callable[[], list[str]] = list,
 ) -> FastAPI:
-    """`missing` tells what keeps the worker from taking a call, in plain words; nothing: it can. `answers`: where answers come from."""
+    """`missing` tells what keeps the worker from taking a call, in plain words; nothing: it can. `answers`: where answers come from. `troubles`: what does not
+    work, though calls can be taken."""
     app = FastAPI(title="Visavis worker", openapi_url=None)
 
     @app.get("/healthz")
@@ -29,7 +34,7 @@ def health_app(
     @app.get("/readyz", response_model=None)
     async def readyz() -> JSONResponse:
         lacks = missing()
-        body = {"ready": not lacks, "missing": lacks, "progress": progress(), "answers": answers}
+        body = {"ready": not lacks, "missing": lacks, "progress": progress(), "answers": answers, "troubles": troubles()}
         return JSONResponse(body, 503 if lacks else 200, headers=NO_STORE)
 
     @app.get("/metrics", response_class=Response)

@@ -5,7 +5,9 @@ Between the chirps there is noise in syllables, as loud and soft as speech, so t
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +28,8 @@ _SPREAD: Final = 0.2
 """Words differ in length by so much, so that no chirp is taken for its neighbour."""
 BEFORE: Final = 0.08
 """Of each word, before its chirp."""
+VOWELS: Final = "aeiou"
+"""As in IPA."""
 LIKENESS: Final = 0.5
 
 Signal = npt.NDArray[np.float64]
@@ -54,11 +58,12 @@ def found(heard: Signal) -> list[int]:
 
 
 class ChirpTTS(tts.TTS[Any]):
-    """Every word is an open mouth, lips that close at the chirp, and an open mouth again."""
+    """Every word is a vowel, lips that close at the chirp, and the vowel again; words take turns at `VOWELS`."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
         self.random = np.random.default_rng(3)
+        self.vowels = itertools.cycle(VOWELS)
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> tts.ChunkedStream:
         return _Chirping(tts=self, input_text=text, conn_options=conn_options)
@@ -69,26 +74,26 @@ class _Chirping(TimedStream):
         voice = self._tts
         assert isinstance(voice, ChirpTTS)
         output_emitter.initialize(request_id="chirps", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
-        pcm, timing = say(self._input_text, voice.random)
+        pcm, timing = say(self._input_text, voice.random, voice.vowels)
         self._tell(timing)
         output_emitter.push(pcm.tobytes())
         output_emitter.flush()
 
 
-def say(text: str, random: np.random.Generator) -> tuple[Pcm, Timing]:
+def say(text: str, random: np.random.Generator, vowels: Iterator[str]) -> tuple[Pcm, Timing]:
     """The sound of `text`, and its times."""
     parts: list[Signal] = []
     sounds: list[Sound] = []
     words: list[SpokenWord] = []
     at = 0.0
-    for word in re.finditer(r"\S+", text):
+    for word, vowel in zip(re.finditer(r"\S+", text), vowels, strict=False):
         seconds = _SHORTEST_WORD + _SPREAD * random.random()
         part = _syllables(round(seconds * RATE), random)
         middle, half = round(BEFORE * RATE), round(CHIRP_SECONDS * RATE) // 2
         part[middle - half : middle + half] = part[middle - half : middle + half] * 0.1 + chirp()
         parts.append(part)
         closed = at + BEFORE
-        sounds += [Sound("a", at, closed), Sound("m", closed, closed + 0.12), Sound("a", closed + 0.12, at + len(part) / RATE)]
+        sounds += [Sound(vowel, at, closed), Sound("m", closed, closed + 0.12), Sound(vowel, closed + 0.12, at + len(part) / RATE)]
         words.append(SpokenWord(word.start(), word.end(), closed, at + len(part) / RATE))
         at += len(part) / RATE
     sound = np.concatenate(parts) if parts else np.zeros(RATE // 20)

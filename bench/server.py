@@ -1,8 +1,8 @@
-"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|chirps]`. Prints `ready`, and for the gateway its
-address.
+"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|chirps|few-chirps]`. Prints `ready`, and for the
+gateway its address.
 
 `real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted. `local-ears`: the local recogniser and turn model
-listen, too. `chirps`: the voice marks moments, see `bench.chirps`.
+listen, too. `chirps`: the voice marks moments, see `bench.chirps`; `few-chirps`: in answers of five words.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def ears(kind: str) -> WorkerEngines:
         return DeafenedEngines(ConfiguredEngines(load(), "lite"))
     if kind == "chirps":
         return PreparedEngines(voice=ChirpTTS, words=CHIRPING_WORDS)
+    if kind == "few-chirps":
+        return PreparedEngines(voice=ChirpTTS, answer=lambda context: "One two three four five.")
     return PreparedEngines(ears=silero(), words=LONG_WORDS) if kind == "real-ears" else PreparedEngines()
 
 

@@ -6,15 +6,18 @@ finished, and the way through the room.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from typing import Any, Final
 
 from agent.config import Persona
 from agent.media.block import Pcm
+from agent.protocol.messages import ClientHello
 from agent.talk.door import DoorError
 from bench.barge_in import NAMES, loopback, p95
 from bench.caller import Caller, Exchange
+from bench.instant import WORD_SECONDS
 from bench.livekit_rooms import RoomDoor, livekit_server
 from bench.local_engines import local_engines
 from bench.options import Options, Unmeasured
@@ -25,23 +28,40 @@ from bench.report import Result, Row, less, median
 from bench.server import SETTINGS
 from infra.livekit_server import LiveKitServer
 
+CROWD: Final = 7
+CROWD_SECONDS: Final = 240.0
+CROWD_GOAL_MS: Final = 500.0
 GOALS: Final = {"median": 350.0, "p95": 420.0}
 WAIT_SECONDS: Final = 6.0
 SETTLE_SECONDS: Final = 1.0
 
 
-async def contend(server: LiveKitServer, name: str, plain: list[Pcm], paused: list[Pcm]) -> tuple[list[Exchange], list[Exchange]]:
-    """All questions in one call."""
-    room = f"turn-end-{name.replace(' ', '-')}"
+async def contend(
+    server: LiveKitServer, name: str, plain: list[Pcm], paused: list[Pcm], *, crowd: int = 0
+) -> tuple[list[Exchange], list[Exchange]]:
+    """All questions in one call. `crowd`: so many other rooms, in which our agent speaks all the time."""
+    room = f"turn-end-{name.replace(' ', '-')}-{crowd}"
     arguments = ("bench.server", "worker", "local-ears") if name == "worker" else ("bench.stock", "--turn-end", name, room)
     with tempfile.TemporaryDirectory(prefix="visavis-bench-") as home:
-        persona = json.dumps({"default": {"name": "Vera", "language": "en"}})
+        words = round(CROWD_SECONDS / WORD_SECONDS)
+        crier = {"name": "Vera", "language": "en", "greeting": "Welcome" + words // 2 * " and on" + "."}
+        persona = json.dumps(
+            {"default": crier if crowd else {"name": "Vera", "language": "en"}, "quiet": {"name": "Vera", "language": "en"}}
+        )
         env = {**SETTINGS, **server.environment, "VISAVIS_HOME": home, "VISAVIS__PERSONAS": persona}
-        async with program(*arguments, env=env) as child:
+        async with contextlib.AsyncExitStack() as stack:
+            child = await stack.enter_async_context(program(*arguments, env={**env, "BENCH_FIRST_ROOM_SECONDS": "0"}))
             await child.line("ready")
+            if crowd:
+                others = [f"crowd-{number}" for number in range(crowd)]
+                people = await stack.enter_async_context(
+                    program("bench.rooms", "dispatch", *others, env={**env, "BENCH_FIRST_ROOM_SECONDS": "0"})
+                )
+                await people.line("met all")
             caller = Caller()
             try:
-                await caller.call(RoomDoor(server, room, caller, dispatch=name == "worker"))
+                hello = ClientHello(sdk="visavis-bench", persona="quiet")
+                await caller.call(RoomDoor(server, room, caller, dispatch=name == "worker"), hello)
                 await caller.ask(plain[0], limit_seconds=WAIT_SECONDS, settle_seconds=SETTLE_SECONDS)
                 asked = [await caller.ask(sound, limit_seconds=WAIT_SECONDS, settle_seconds=SETTLE_SECONDS) for sound in (*plain, *paused)]
             except DoorError as error:
@@ -83,6 +103,16 @@ def rows(bare: list[float], found: dict[str, tuple[list[Exchange], list[Exchange
     return table
 
 
+def crowd_rows(asked: list[Exchange]) -> list[Row]:
+    """The rows of one room among others that speak."""
+    times = [exchange.latency_ms for exchange in asked if exchange.latency_ms is not None and not exchange.cut_in]
+    served = f"{len(times)} of {len(asked)}"
+    return [
+        Row(f"ours, beside {CROWD} rooms that speak: median", median(times), "ms", CROWD_GOAL_MS, served),
+        Row(f"ours, beside {CROWD} rooms that speak: p95", p95(times), "ms"),
+    ]
+
+
 async def measure(options: Options) -> Result:
     async with local_engines() as engines:
         voice = engines.build(Persona(voice=VOICE)).tts
@@ -100,8 +130,10 @@ async def measure(options: Options) -> Result:
                 found[name] = await contend(server, name, plain, paused)
             except Unmeasured as error:
                 notes.append(f"{name} was not measured: {str(error).splitlines()[0]}")
+        crowded, _ = await contend(server, "worker", plain, [], crowd=CROWD)
     raw: dict[str, Any] = {
         "loopback_ms": bare,
+        "crowd": [(e.latency_ms, e.cut_in, e.problem) for e in crowded],
         **{name: [[(e.latency_ms, e.cut_in, e.problem) for e in part] for part in parts] for name, parts in found.items()},
     }
-    return Result("turn_end", "The end of a turn, in a room", rows(bare, found), notes, raw)
+    return Result("turn_end", "The end of a turn, in a room", rows(bare, found) + crowd_rows(crowded), notes, raw)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from infra import page
+from infra import examples, page
 from infra.console import entry, say
 from infra.paths import ROOT, VENV, WEB_CLIENT
 
@@ -36,6 +36,7 @@ def checks() -> list[Check]:
     ]
     if page.has_script("check"):
         found.append(Check("types of the page", ["npm", "run", "--silent", "check"], WEB_CLIENT, page.packages()))
+    found.append(Check("types of the examples", ["npm", "run", "--silent", "check"], examples.EXAMPLES, examples.packages()))
     return found
 
 

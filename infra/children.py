@@ -55,7 +55,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             process_group=0,
-            preexec_fn=_die_with_parent if _libc is not None else None,
+            preexec_fn=die_with_parent if _libc is not None else None,
         )
         return cls(name, process, on_line)
 
@@ -111,6 +111,7 @@ class Child:
             self._on_line(line)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Run in a child before its program: on Linux the kernel ends it when we are killed ourselves."""
     assert _libc is not None
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

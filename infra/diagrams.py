@@ -1,4 +1,4 @@
-"""Draws the state machines of docs/interruption.md from the tables by which they run.
+"""Draws the state machines of the documents from the tables by which they run.
 
 .venv/bin/python -m infra.diagrams [--check]
 """
@@ -9,14 +9,18 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from enum import Enum
+from pathlib import Path
 from typing import Final
 
 from agent.conversation import generations
 from agent.media import barge_in, turn_taking
+from agent.sessions import tenure
+from agent.widget import rounds
 from infra.console import Failure, entry, say
 from infra.paths import ROOT
 
-DOCUMENT: Final = ROOT / "docs" / "interruption.md"
+INTERRUPTION: Final = ROOT / "docs" / "interruption.md"
+ROUNDS: Final = ROOT / "docs" / "rounds.md"
 _PLACE: Final = "<!-- machine: {name} -->\n{drawing}<!-- end -->"
 
 Arrow = tuple[Enum, Enum, str]
@@ -41,10 +45,19 @@ def generation_arrows() -> Iterable[Arrow]:
         yield life, following, sign.value
 
 
-MACHINES: Final[dict[str, Callable[[], Iterable[Arrow]]]] = {
-    "barge-in": barge_in_arrows,
-    "turn-taking": turn_taking_arrows,
-    "generations": generation_arrows,
+def round_arrows() -> Iterable[Arrow]:
+    for (stage, sign), (following, act) in rounds.TABLE.items():
+        yield stage, following, f"{sign.value} / {act.value}"
+
+
+def tenure_arrows() -> Iterable[Arrow]:
+    for (phase, sign), (following, act) in tenure.TABLE.items():
+        yield phase, following, sign.value + ("" if act is tenure.Act.NOTHING else f" / {act.value}")
+
+
+DOCUMENTS: Final[dict[Path, dict[str, Callable[[], Iterable[Arrow]]]]] = {
+    INTERRUPTION: {"barge-in": barge_in_arrows, "turn-taking": turn_taking_arrows, "generations": generation_arrows},
+    ROUNDS: {"rounds": round_arrows, "tenure": tenure_arrows},
 }
 
 
@@ -59,26 +72,27 @@ def drawing(arrows: Iterable[Arrow]) -> str:
     return "\n".join([*lines, "```", ""])
 
 
-def drawn(text: str) -> str:
-    """The document with its drawings made anew. Raises `Failure` when the place of one is missing."""
-    for name, arrows in MACHINES.items():
+def drawn(document: Path, text: str) -> str:
+    """A document's text with its drawings made anew. Raises `Failure` when the place of one is missing."""
+    for name, arrows in DOCUMENTS[document].items():
         place = re.compile(rf"<!-- machine: {re.escape(name)} -->.*?<!-- end -->", re.DOTALL)
         parts = place.split(text, maxsplit=1)
         if len(parts) != 2:
-            raise Failure(f"{DOCUMENT.name} has no place for the machine {name}")
+            raise Failure(f"{document.name} has no place for the machine {name}")
         text = _PLACE.format(name=name, drawing=drawing(arrows())).join(parts)
     return text
 
 
 def main(arguments: list[str] | None = None) -> int:
     check = "--check" in (sys.argv[1:] if arguments is None else arguments)
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = drawn(before)
-    if check and before != after:
-        raise Failure(f"{DOCUMENT.name} is out of date; run .venv/bin/python -m infra.diagrams")
-    if before != after:
-        DOCUMENT.write_text(after, encoding="utf-8")
-        say(f"{DOCUMENT.name} was drawn anew")
+    for document in DOCUMENTS:
+        before = document.read_text(encoding="utf-8")
+        after = drawn(document, before)
+        if check and before != after:
+            raise Failure(f"{document.name} is out of date; run .venv/bin/python -m infra.diagrams")
+        if before != after:
+            document.write_text(after, encoding="utf-8")
+            say(f"{document.name} was drawn anew")
     return 0
 
 

@@ -15,6 +15,7 @@ from infra import mirrors
 from infra.bench_environment import LOCK as BENCH_LOCK
 from infra.console import entry, run, step
 from infra.environment import BUILD_HASHES, lock_file
+from infra.examples import EXAMPLES
 from infra.livekit_install import MODULE, build_environment
 from infra.paths import ROOT, WEB_CLIENT
 from infra.toolchain import REQUIREMENTS, go, node_environment, uv
@@ -45,10 +46,11 @@ def main() -> int:
         for sources, target, names in locks:
             command = compile_command(uv(), sources, target, upgrade=upgrade)
             run(command, what=f"locking {target.name}", cwd=ROOT, env=mirrors.uv_environment(), stdin=names)
-    if (WEB_CLIENT / "package.json").is_file():
-        with step("locking the page's packages"):
-            command = ["npm", "update" if upgrade else "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
-            run(command, what="locking the page's packages", cwd=WEB_CLIENT, env=node_environment())
+    for folder, name in ((WEB_CLIENT, "page"), (EXAMPLES, "examples")):
+        if (folder / "package.json").is_file():
+            with step(f"locking the packages of the {name}"):
+                command = ["npm", "update" if upgrade else "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
+                run(command, what=f"locking the packages of the {name}", cwd=folder, env=node_environment())
     with step("locking livekit-server's modules"):
         run([go()[0], "mod", "tidy"], what="locking livekit-server's modules", cwd=MODULE, env=build_environment(os.environ, None))
     return 0

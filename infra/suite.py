@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from infra import chromium, livekit_install, page
+from infra import chromium, livekit_install, page, redis_server
 from infra.console import Failure, entry, say
 from infra.paths import PYTHON, ROOT, WEB_CLIENT
 
@@ -48,6 +48,11 @@ def _bring() -> None:
     chromium.ensure()
     if reason := chromium.lacking():
         if chromium.is_required():
+            raise Failure(reason)
+        say(f"• {reason}")
+    redis_server.ensure()
+    if reason := redis_server.lacking():
+        if redis_server.is_required():
             raise Failure(reason)
         say(f"• {reason}")
     fetched = subprocess.run([str(PYTHON), "-m", "agent.cli", "models", "fetch", "--set", "full"], cwd=ROOT, check=False)

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from tests.fixtures.speech import Speaker
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is tested writes into a folder of the run, never into the person's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISAVIS_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def livekit_server() -> Iterator[LiveKitServer]:
     """A real livekit-server for the whole run: `.url`, `.keys.api_key`, `.keys.api_secret`, `.environment`."""

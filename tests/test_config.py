@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import MASK, ConfigError, explain, load
+from agent.config import MASK, Config, ConfigError, explain, load
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +96,8 @@ def test_explain_masks_secrets_and_names_sources(tmp_path: Path, monkeypatch: py
         ("providers: {llm: []}", "providers.llm"),
         ("http: [", "cannot be read"),
         ("turn: {mode: sometimes}", "turn.mode"),
+        ("journal: {url: 'mysql://user@host/db'}", "expected sqlite:///FILE or redis://HOST:PORT/DB"),
+        ("journal: {content: some}", "journal.content"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -114,3 +116,18 @@ def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("VISAVIS__HTPP__PORT", "1")
     with pytest.raises(ConfigError, match="VISAVIS__HTPP__PORT"):
         load()
+
+
+def test_a_password_in_the_journals_address_is_never_shown(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", "journal: {url: 'redis://user:verysecret@host:6379/0'}")
+    assert load(file).journal.url == "redis://user:verysecret@host:6379/0"
+    rows = {field: value for field, value, _ in explain(file)}
+    assert rows["journal.url"] == f"redis://user:{MASK}@host:6379/0"
+    with pytest.raises(ConfigError) as refused:
+        load(write(tmp_path / "b.yaml", "journal: {url: 'mysql://user:verysecret@host/db'}"))
+    assert "verysecret" not in str(refused.value)
+
+
+def test_the_journal_is_kept_by_default_and_what_it_holds_is_known() -> None:
+    assert (load().journal.url, load().journal.retention_days, load().journal.keeps_words) == ("sqlite:///journal.sqlite3", 30, True)
+    assert not Config.model_validate({"journal": {"content": "metadata"}}).journal.keeps_words

@@ -18,6 +18,8 @@ from agent.aio import Tasks
 from agent.config import Config, ConfigError, Limits, LiveKit, Persona, Worker
 from agent.models.progress import Observer
 from agent.protocol.messages import ClientHello, Ping, TextInput
+from agent.sessions.store import state_of
+from agent.sessions.stores import open_store
 from agent.worker import Stop, run_worker
 from bench.instant import InstantEngines, pitch_of
 from tests.transports.livekit_stage import RATE, Person, room_name, sine, strength, until
@@ -118,10 +120,11 @@ async def test_it_says_what_is_missing_until_it_can_take_a_call(livekit_server: 
         async with asyncio.timeout(10):
             await run.ready.wait()
         run.engines.progress = None
-        assert (await run.get("/readyz")).json() == {"ready": True, "missing": [], "progress": None, "answers": "faq"}
+        assert (await run.get("/readyz")).json() == {"ready": True, "missing": [], "progress": None, "answers": "faq", "troubles": []}
         metrics = (await run.get("/metrics")).text
         assert "visavis_sessions 0.0" in metrics
         assert "visavis_capacity 8.0" in metrics
+        assert "visavis_journal_failing 0.0" in metrics
 
 
 @pytest.mark.livekit
@@ -184,6 +187,16 @@ async def test_speech_is_answered_and_the_users_words_are_captioned(livekit_serv
         seqs = [e.seq for e in ann.messages]
         assert seqs == sorted(seqs)
         await source.aclose()
+    store = open_store(Config().journal)
+    session = (await store.sessions("ann"))[0]
+    assert session.ended is not None
+    assert (await store.read(session.session))[0].d["door"] == "livekit"
+    items = (await state_of(store, session.session)).items
+    assert [item.text for item in items if item.role == "user"] == [m.text for m in ann.told("asr_final")]
+    assert [item.text for item in items if item.role == "assistant"][: len(ann.told("assistant_text"))] == [
+        m.text for m in ann.told("assistant_text")
+    ]
+    await store.aclose()
 
 
 @pytest.mark.livekit

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -13,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from agent.config import Config
+from agent.version import project_version
 from token_service import reference, token_endpoint
 from token_service.guard import Guard, check_binding
 from token_service.page import page
@@ -20,14 +20,6 @@ from token_service.status import Status
 from token_service.tokens import Tokens
 
 logger = logging.getLogger("visavis.token_service")
-
-
-def project_version() -> str:
-    """The installed version, or `dev` when run from a checkout that is not installed."""
-    try:
-        return version("visavis")
-    except PackageNotFoundError:
-        return "dev"
 
 
 def create_app(
@@ -84,7 +76,7 @@ def create_app(
             "missing": list(readiness.missing),
             "progress": readiness.progress,
             "answers": readiness.answers,
-            "stored": config.journal.content != "off" and bool(config.journal.url),
+            "stored": config.journal.keeps_words,
             "dev": config.auth.mode == "open",
         }
         return JSONResponse(body, headers=token_endpoint.NO_STORE)

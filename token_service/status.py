@@ -17,16 +17,24 @@ LIMIT_SECONDS: Final = 2.0
 class Readiness:
     """`progress`: `{phase, done_bytes, total_bytes, eta_s}` while models are fetched, otherwise None.
 
-    `answers`: where they come from, "language model" or "faq" (a small list); None where it is not known.
+    `answers`: where they come from, "language model" or "faq" (a small list); None where it is not known. `troubles`: what does not work, though calls can be
+    taken: the journal, say.
     """
 
     ready: bool
     missing: tuple[str, ...] = ()
     progress: dict[str, Any] | None = None
     answers: str | None = None
+    troubles: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {"ready": self.ready, "missing": list(self.missing), "progress": self.progress, "answers": self.answers}
+        return {
+            "ready": self.ready,
+            "missing": list(self.missing),
+            "progress": self.progress,
+            "answers": self.answers,
+            "troubles": list(self.troubles),
+        }
 
 
 class Status(Protocol):
@@ -55,7 +63,8 @@ class WorkerStatus:
     async def _ask(self) -> Readiness:
         try:
             answer = (await self._client.get(self._url)).json()
-            return Readiness(bool(answer["ready"]), tuple(answer.get("missing", ())), answer.get("progress"), answer.get("answers"))
+            missing, troubles = tuple(answer.get("missing", ())), tuple(answer.get("troubles", ()))
+            return Readiness(bool(answer["ready"]), missing, answer.get("progress"), answer.get("answers"), troubles)
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return Readiness(False, (f"the worker does not answer at {self._url}",))
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from livekit import rtc
 from livekit.agents import AgentSession
-from livekit.agents.voice import io
 from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
 from livekit.agents.voice.room_io import TextInputEvent
 
@@ -22,20 +20,23 @@ from agent.conversation.aligning import Aligning
 from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
 from agent.conversation.ear import Ear
-from agent.conversation.engine import agent_session, room_options
+from agent.conversation.ear_ports import VoiceEvent
+from agent.conversation.engine import Deaf, agent_session, bound_events, bound_memory, room_options
 from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
+from agent.conversation.greeting import BLENDSHAPES, greeting
+from agent.conversation.outgoing import Outgoing
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
-from agent.conversation.ports import Transport
+from agent.conversation.ports import Chronicle, Transport
 from agent.conversation.recognizers import Transcript, recognizer
+from agent.conversation.recording import Recording
 from agent.conversation.script import Scripts
 from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
 from agent.conversation.telling import Telling
 from agent.dialogue.completeness import sure_beginning
-from agent.media.arkit import ARKIT
 from agent.media.blendshapes import Blendshapes, Packet
 from agent.media.block import Block
 from agent.media.driving import Driving
@@ -60,11 +61,9 @@ from agent.protocol.messages import (
     InterruptReason,
     LanguageChoice,
     Message,
-    PersonaInfo,
     Ping,
     Playout,
     Pong,
-    ServerHello,
     Settings,
     StartListen,
     State,
@@ -73,42 +72,14 @@ from agent.protocol.messages import (
     TextInput,
     UiEvent,
 )
+from agent.version import project_version
 
 logger = logging.getLogger("visavis.conversation")
 
-BLENDSHAPES: Final = "blendshapes"
-"""What a client wants that has a face of ARKit's names and nothing to move it."""
-FEATURES: Final = (
-    "text_input",
-    "interrupt",
-    "context_update",
-    "playout",
-    "viseme_timeline",
-    "subtitle",
-    "emotion_tag",
-    "control",
-    BLENDSHAPES,
-    echo.WANT,
-)
-EVENTS_KEPT: Final = 256
-"""AgentSession remembers every event of its life; a conversation that lasts for days must not."""
 SETTLE_SECONDS: Final = 2.0
 """How long the engine may take to write down what was heard of an interrupted answer."""
 BARELY: Final = RATE
 """An answer of which at most so much was heard has barely begun."""
-ITEMS_KEPT: Final = 400
-"""Messages of the conversation that are kept in memory."""
-
-
-class Deaf(io.AudioInput):
-    """AgentSession's microphone: nothing comes this way, the ear listens at the door."""
-
-    def __init__(self) -> None:
-        super().__init__(label="visavis")
-
-    async def __anext__(self) -> rtc.AudioFrame:
-        await asyncio.Event().wait()
-        raise StopAsyncIteration
 
 
 class Conversation:
@@ -122,6 +93,7 @@ class Conversation:
         transport: Transport,
         parts: Parts,
         hello: ClientHello,
+        chronicle: Chronicle,
         on_event: Callable[[str, float], None] = lambda name, value: None,
     ) -> None:
         self.session_id = session_id
@@ -136,8 +108,9 @@ class Conversation:
         self._on_event = on_event
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
         self._state: State = "idle"
-        self._seq = 0
+        self._typed = 0
         self._frames = 0
+        self._outgoing = Outgoing(transport)
         self._closing = False
         self._listening = True
         self._context = PageContext()
@@ -146,6 +119,7 @@ class Conversation:
         """The answer that was asked for last."""
         self._timeline = Timeline()
         self._generations = Generations()
+        self._recording = Recording(chronicle, lambda: self._timeline.t, lambda: self._generations.current, self._generations.of)
         self._scripts = Scripts(self._unspoken)
         self._driving = Driving()
         self._output = Output(
@@ -197,11 +171,14 @@ class Conversation:
 
     async def start(self, room: rtc.Room | None = None, identity: str = "") -> None:
         """Greet the client and begin. `room` makes AgentSession keep LiveKit's text conventions in it, for participant `identity` alone."""
+        about = {"org": "", "user": identity, "persona": self._persona_id, "version": project_version()}
+        self._recording.begin({**about, "language": self._ear.language, "door": self._transport.kind})
         self.greet()
         session = self._session
         session.on("agent_state_changed", self._agent_state_changed)
         session.on("speech_created", self._speech_created)
         session.on("error", self._engine_error)
+        session.on("function_tools_executed", self._recording.tools)
         session.input.audio = Deaf()
         session.output.audio = self._output
         if room is None:
@@ -218,7 +195,7 @@ class Conversation:
             self._captions.attach(session.output.transcription)
             session.output.transcription = Mouthpiece(session.output.transcription)
             self._tasks.start(self._captions.publish(), "captions")
-        session._recorded_events = cast(Any, deque(session._recorded_events, maxlen=EVENTS_KEPT))
+        bound_events(session)
         self._tasks.start(self._pump.run(), "pump")
         self.set_state("listening")
         if self._persona.greeting:
@@ -232,10 +209,7 @@ class Conversation:
 
     def greet(self) -> None:
         """Send the server's hello."""
-        persona = PersonaInfo(id=self._persona_id, name=self._persona.name, language=self._persona.language)
-        stored = self._config.journal.content != "off" and bool(self._config.journal.url)
-        names = list(ARKIT) if self._wants_face else None
-        self.send(ServerHello(session_id=self.session_id, features=list(FEATURES), persona=persona, stored=stored, blendshapes=names))
+        self.send(greeting(self.session_id, self._persona_id, self._persona, stored=self._recording.stored, face=self._wants_face))
 
     async def aclose(self, reason: str) -> None:
         """End the conversation and free everything. May be called twice, and from a task of the conversation."""
@@ -257,6 +231,8 @@ class Conversation:
         except Exception as error:  # a LiveKit room that is gone makes the engine's own clean-up fail
             logger.info("session %s: the engine closed with an error: %r", self.session_id, error)
         finally:
+            self._outgoing.let_go()
+            self._recording.end(reason)
             await self._parts.aclose()
             await self._transport.close(None)
             self.ended.set()
@@ -278,10 +254,12 @@ class Conversation:
         """A message from the client, see `ports.Guest`."""
         if self._closing:
             return
+        self._recording.received(envelope.message)
         match envelope.message:
             case ClientHello():
                 self.greet()
                 self.send(StateUpdate(state=self._state))
+                self._telling.again()
             case StartListen():
                 self._listening = True
             case StopListen():
@@ -319,7 +297,8 @@ class Conversation:
         self._ear.reset()
         if self.busy():
             self.interrupt("text")
-        self.send(AsrFinal(id=f"t{self._seq}", text=text, via="text"))
+        self._typed += 1
+        self.send(AsrFinal(id=f"t{self._typed}", text=text, via="text"))
         self._telling.asked(time.monotonic())
         self._tasks.start(self._answer(text, self._floor.interrupts), "answer")
 
@@ -366,6 +345,9 @@ class Conversation:
     def went_on(self, question: str) -> None:
         self._speaker.supersede(question)
 
+    def voice(self, kind: VoiceEvent, sample: int) -> None:
+        self._recording.voice(kind, sample)
+
     def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
         self.send(AsrPartial(id=f"u{line}", text=transcript.text, language=transcript.language))
         if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
@@ -384,11 +366,16 @@ class Conversation:
     def reached(self, speech: object, stage: AnswerStage) -> None:
         if isinstance(speech, Hashable):
             self._stages.answer(speech, stage, time.monotonic())
+            self._recording.reached(speech, stage)
         if stage == "asked":
             self._preparing = speech
         elif stage == "first_sound" and speech is self._preparing and speech is not None:
             self._preparing = None
             asyncio.get_running_loop().call_soon(self._ear.answer_is_ready)
+
+    def wrote(self, speech: object, text: str, *, whole: bool = False) -> None:
+        if isinstance(speech, Hashable):
+            self._recording.wrote(speech, text, whole=whole)
 
     def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
         now = time.monotonic()
@@ -423,8 +410,12 @@ class Conversation:
     def sound_goes_on(self) -> None:
         self._pump.wake()
 
-    def captions_end(self) -> None:
+    def answer_is_void(self) -> None:
         self._captions.end()
+        self._telling.void()
+
+    def corrected(self, gen: int, text: str) -> None:
+        self._recording.corrected(gen, text)
 
     def voice_is_settled(self) -> None:
         self._ear.settled()
@@ -433,6 +424,7 @@ class Conversation:
         self._telling.ahead(block)
         if self._echo is not None:
             self._echo.played(block)
+        self._recording.played(block)
         await self._transport.play(block)
 
     # ------------------------------------------------------------------------------------------------------- from the engine
@@ -455,16 +447,8 @@ class Conversation:
         }
         self.set_state(states[event.new_state])
         if event.new_state == "listening":
-            self._bound_memory()
+            bound_memory(self._session, self._speaker)
             self._speaker.read_ahead("")
-
-    def _bound_memory(self) -> None:
-        items = self._speaker._chat_ctx.items
-        if len(items) > ITEMS_KEPT:
-            del items[: len(items) - ITEMS_KEPT]
-        history = self._session.history.items
-        if len(history) > ITEMS_KEPT:
-            del history[: len(history) - ITEMS_KEPT]
 
     def _engine_error(self, event: ErrorEvent) -> None:
         error = event.error
@@ -500,5 +484,5 @@ class Conversation:
         self._transport.show(Frame(Kind.BLENDSHAPES, packet.payload, self._generations.current, self._frames, packet.t))
 
     def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
-        self._seq += 1
-        self._transport.send(Envelope(message, self._generations.current if gen is None else gen, self._seq, t))
+        gen = self._generations.current if gen is None else gen
+        self._outgoing.send(message, gen, t, self._recording.sent(message, gen, t))

@@ -229,6 +229,7 @@ class Ear(stt.STT[Any]):
                     self._discard()
 
     def _start(self, at: int) -> None:
+        self._host.voice("user_speech_start", at)
         self._utterance += 1
         self._line = self._utterance
         self._latest = Transcript("")
@@ -366,6 +367,7 @@ class Ear(stt.STT[Any]):
         self._apply(self._turns.hint(dip.candidate, completeness))
 
     def _commit(self, end: int) -> None:
+        self._host.voice("user_speech_end", end)
         transcript = self._latest
         self._stop_partial()
         self._vad.reset()
@@ -385,6 +387,7 @@ class Ear(stt.STT[Any]):
         return was
 
     def _discard(self) -> None:
+        self._host.voice("user_speech_end", self._turns.now)
         self._stop_partial()
         self._settle_anticipation(used=False)
         if self._announced:

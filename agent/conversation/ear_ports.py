@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ WINDOW: Final = 512
 """Samples of a VAD window (32 ms)."""
 RECENT: Final = 576
 """Samples that a detector looks at between two windows."""
+
+
+VoiceEvent = Literal["user_speech_start", "user_speech_end"]
 
 
 class VoiceActivity(Protocol):
@@ -52,6 +55,9 @@ class EarHost(Protocol):
 
     def barge_in(self) -> bool:
         """The user takes the turn: stop. Returns whether the answer had barely begun."""
+
+    def voice(self, kind: VoiceEvent, sample: int) -> None:
+        """The user's voice began or ended, at a sample of the microphone."""
 
     def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
         """`prepared`: its answer is being prepared already."""

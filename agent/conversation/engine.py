@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, cast
 
-from livekit.agents import NOT_GIVEN, AgentSession
+from livekit import rtc
+from livekit.agents import NOT_GIVEN, Agent, AgentSession
 from livekit.agents.types import APIConnectOptions
+from livekit.agents.voice import io
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.room_io import RoomOptions, TextInputEvent, TextInputOptions, TextOutputOptions
 
@@ -15,6 +19,21 @@ from agent.conversation.ear import Ear
 from agent.conversation.parts import Parts
 
 RETRY_SECONDS: Final = 0.3
+EVENTS_KEPT: Final = 256
+"""AgentSession remembers every event of its life; a conversation that lasts for days must not."""
+ITEMS_KEPT: Final = 400
+"""Messages of the conversation that are kept in memory."""
+
+
+class Deaf(io.AudioInput):
+    """AgentSession's microphone: nothing comes this way, the ear listens at the door."""
+
+    def __init__(self) -> None:
+        super().__init__(label="visavis")
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        await asyncio.Event().wait()
+        raise StopAsyncIteration
 
 
 def agent_session(ear: Ear, parts: Parts, limits: Limits, *, anticipates: bool) -> AgentSession[None]:
@@ -53,3 +72,15 @@ def room_options(identity: str, text: Callable[[AgentSession[None], TextInputEve
         close_on_disconnect=False,
         participant_identity=identity or NOT_GIVEN,
     )
+
+
+def bound_events(session: AgentSession[Any]) -> None:
+    """AgentSession has started: it keeps its last events only."""
+    session._recorded_events = cast(Any, deque(session._recorded_events, maxlen=EVENTS_KEPT))
+
+
+def bound_memory(session: AgentSession[Any], agent: Agent) -> None:
+    """The oldest messages of a long conversation are forgotten."""
+    for items in (agent._chat_ctx.items, session.history.items):
+        if len(items) > ITEMS_KEPT:
+            del items[: len(items) - ITEMS_KEPT]

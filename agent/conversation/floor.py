@@ -55,7 +55,11 @@ class FloorHost(Protocol):
     def sound_goes_on(self) -> None:
         """There is something to be sent again."""
 
-    def captions_end(self) -> None: ...
+    def answer_is_void(self) -> None:
+        """Nothing more is shown of the answer, and nothing of it happens any more."""
+
+    def corrected(self, gen: int, text: str) -> None:
+        """The client heard other words of an answer that was cut than was thought."""
 
     def voice_is_settled(self) -> None:
         """Nothing is held any more: what the user's voice meant needs no verdict."""
@@ -135,11 +139,11 @@ class Floor:
         self._unwatch()
         for cut in self._output.cut(lambda segment, script: self.heard.cut(segment, script, cut_t, ear)):
             segment = cut.segment
-            cut.correct = _Memory(cut.script.speech)
+            cut.correct = _Memory(self._host, segment.gen, cut.script.speech)
             self._host.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
             if segment.started_t is not None:
                 self._host.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
-        self._host.captions_end()
+        self._host.answer_is_void()
         self._transport.clear()
         self._host.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
         self._host.set_state("idle", reason="interrupted")
@@ -165,10 +169,13 @@ class Floor:
 class _Memory:
     """Writes what was really heard of an answer into the conversation that the model remembers."""
 
-    def __init__(self, speech: Any) -> None:
+    def __init__(self, host: FloorHost, gen: int, speech: Any) -> None:
+        self._host = host
+        self._gen = gen
         self._speech = speech
 
     def __call__(self, text: str) -> None:
+        self._host.corrected(self._gen, text)
         if not isinstance(self._speech, SpeechHandle):
             return
         for item in self._speech.chat_items:

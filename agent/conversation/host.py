@@ -17,9 +17,10 @@ from livekit.agents import APIError
 from agent.config import Config
 from agent.conversation.conversation import Conversation
 from agent.conversation.parts import Engines
-from agent.conversation.ports import Transport
+from agent.conversation.ports import Chronicle, Transport
 from agent.media.block import Pcm
 from agent.protocol.messages import RATE, ClientHello, Language, LanguageChoice
+from agent.sessions.chronicle import unwritten
 
 logger = logging.getLogger("visavis.conversation")
 
@@ -71,10 +72,18 @@ class Place:
 class ConversationHost:
     """Made once a process; doors get it passed in."""
 
-    def __init__(self, config: Config, engines: Engines, on_event: Callable[[str, float], None] = lambda name, value: None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engines: Engines,
+        on_event: Callable[[str, float], None] = lambda name, value: None,
+        chronicle: Callable[[str], Chronicle] = unwritten,
+    ) -> None:
+        """`chronicle` makes the journal of a session, by its id."""
         self.config = config
         self._engines = engines
         self._on_event = on_event
+        self._chronicle = chronicle
         self._places: set[Place] = set()
         self._waiting: deque[asyncio.Future[Place]] = deque()
         self._conversations: dict[str, Conversation] = {}
@@ -181,7 +190,9 @@ class ConversationHost:
                 raise UnknownPersona(persona_id, list(personas))
             session_id = f"s-{secrets.token_hex(8)}"
             parts = self._engines.build(personas[persona_id])
-            conversation = Conversation(session_id, self.config, persona_id, transport, parts, hello, self._on_event)
+            conversation = Conversation(
+                session_id, self.config, persona_id, transport, parts, hello, self._chronicle(session_id), self._on_event
+            )
             conversation.on_ended = lambda: self._ended(conversation, taken)
             self._conversations[session_id] = conversation
             try:

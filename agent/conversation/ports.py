@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from agent.media.block import Block
@@ -48,3 +50,17 @@ class Guest(Protocol):
 
     async def aclose(self, reason: str) -> None:
         """The client has gone (or must go): end the conversation and free everything. May be called twice."""
+
+
+class Chronicle(Protocol):
+    """Where a conversation writes down what happens (`agent.sessions.chronicle.Chronicle`). No method ever waits, or raises."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether what is said is written down beyond the session."""
+
+    def write(self, kind: str, d: Mapping[str, Any], *, t: int, gen: int) -> None:
+        """It happened at media sample `t`, in generation `gen`."""
+
+    def commit(self, kind: str, d: Mapping[str, Any], *, t: int, gen: int) -> asyncio.Future[bool] | None:
+        """It happened, and is to outlive everything: done when it does. None when there is nothing to wait for."""

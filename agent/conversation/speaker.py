@@ -89,6 +89,9 @@ class Topic(Protocol):
     def reached(self, speech: object, stage: AnswerStage) -> None:
         """An answer that is being prepared came so far."""
 
+    def wrote(self, speech: object, text: str, *, whole: bool = False) -> None:
+        """The model's next words of an answer; `whole`: they were its last."""
+
 
 class Speaker(Agent):
     """Persona, memory and page context in; chunks of speech out."""
@@ -131,11 +134,13 @@ class Speaker(Agent):
                 self._topic.reached(speech, "first_token")
                 yield chunk
                 text = _text_of(chunk)
+                self._topic.wrote(speech, text)
                 answer += text
                 calls = calls or _calls_tools(chunk)
                 if repetition.feed(text) or len(answer) > self._longest:
                     logger.info("an answer fell into a loop, or would not end, and was ended: %s", answer[-60:])
                     break
+        self._topic.wrote(speech, "", whole=True)
         if not calls and not any(map(str.isalnum, answer)):
             self._topic.nothing_said()
         elif answer:

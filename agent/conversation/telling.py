@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from agent.conversation.captions import Captions
 from agent.conversation.face import control_message, marks_message, messages_of
@@ -29,6 +30,11 @@ from agent.protocol.messages import (
 )
 
 logger = logging.getLogger("visavis.telling")
+
+
+RETOLD: Final = 32
+RETOLD_SAMPLES: Final = 30 * RATE
+"""A command is told again to a client that comes back within so long."""
 
 
 class TellingHost(Protocol):
@@ -73,6 +79,7 @@ class Telling:
         self._asked_at: float | None = None
         self._late = 0
         self._commands = 0
+        self._happened: deque[tuple[Message, int, int, int]] = deque(maxlen=RETOLD)
 
     def asked(self, now: float) -> None:
         """A question is complete; its answer is waited for from now on."""
@@ -114,12 +121,12 @@ class Telling:
                     self._captions.show(text)
                 case Mood(emotion=emotion):
                     tag = EmotionTag(name=emotion)
-                    self._host.send(tag, gen=gen, t=t)
+                    self._happen(tag, gen, t, tag.ttl * RATE // 1000)
                     if self._blendshapes is not None:
                         self._blendshapes.feel(t, emotion, tag.intensity, tag.ttl / 1000)
                 case Action() as action:
                     self._commands += 1
-                    self._host.send(control_message(f"c{self._commands}", action), gen=gen, t=t)
+                    self._happen(control_message(f"c{self._commands}", action), gen, t, RETOLD_SAMPLES)
                 case Ended():
                     self._tell_lateness(gen)
                     script = self._output.script_of(segment)
@@ -127,6 +134,22 @@ class Telling:
                     self._host.send(GenerationEnd(t_end=t), gen=gen, t=t)
                     self._captions.end()
             self._output.fired(fired)
+
+    def _happen(self, message: Message, gen: int, t: int, samples: int) -> None:
+        """Tell of something that a client which comes back within so many samples still has to know."""
+        self._host.send(message, gen=gen, t=t)
+        self._happened.append((message, gen, t, t + samples))
+
+    def again(self) -> None:
+        """The client has come back: what has not expired is told again. A command is told with the id that it had, and is obeyed once."""
+        self._driving.again()
+        for message, gen, t, until in self._happened:
+            if until > self._timeline.t:
+                self._host.send(message, gen=gen, t=t)
+
+    def void(self) -> None:
+        """An interrupt: nothing of the answer happens any more."""
+        self._happened.clear()
 
     def _tell_lateness(self, gen: int) -> None:
         if late := self._timeline.late - self._late:

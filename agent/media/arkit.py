@@ -1,4 +1,4 @@
-"""ARKit's 52 blend shapes: what each shape of the mouth and each mood asks of them. Weights 0..1. `python -m infra.arkit_table` writes the same for the SDK."""
+"""ARKit's 52 blend shapes: what each shape of the mouth and each mood asks of them. Weights 0..1. `python -m infra.face_tables` writes the same for the SDK."""
 
 from __future__ import annotations
 

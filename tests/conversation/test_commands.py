@@ -6,7 +6,17 @@ from agent.config import CommandSpec, Config, Persona
 from agent.conversation.host import ConversationHost
 from agent.dialogue.persona import chat_prefix
 from agent.protocol.envelope import Envelope
-from agent.protocol.messages import AssistantText, Control, GenerationEnd, GenerationStart, ServerInterrupt, Subtitle
+from agent.protocol.messages import (
+    AssistantText,
+    ClientHello,
+    Control,
+    EmotionTag,
+    GenerationEnd,
+    GenerationStart,
+    ServerInterrupt,
+    Subtitle,
+    VisemeTimeline,
+)
 from bench.chirps import ChirpTTS
 from bench.instant import InstantEngines
 from tests.conversation.client import Client, begin
@@ -90,3 +100,23 @@ def test_the_model_is_told_what_it_may_do() -> None:
     (_, told), *_ = chat_prefix(Persona(commands=COMMANDS, instructions="Be brief."), "en")
     assert "\n[show] shows a thing\n[wave]\nBe brief." in told
     assert "[" not in chat_prefix(Persona(), "en")[0][1]
+
+
+async def test_a_client_that_comes_back_is_told_again_what_has_not_expired() -> None:
+    config = Config(personas={"default": Persona(commands=COMMANDS)})
+    answer = "[happy] [show: bell] One two three four five six seven eight nine ten eleven twelve."
+    host = ConversationHost(config, InstantEngines(answer=lambda context: answer, voice=ChirpTTS))
+    conversation, client = await begin(host)
+    conversation.text_input("go on")
+    await client.until(lambda: commands(client) and client.messages(VisemeTimeline))
+    before = len(client.received)
+    conversation.receive(Envelope(ClientHello(session_id=conversation.session_id)))
+    await client.until(lambda: any(isinstance(e.message, VisemeTimeline) for e in client.received[before:]))
+    again = [e.message for e in client.received[before:] if isinstance(e.message, Control | EmotionTag)]
+    assert again == [m for e in client.received[:before] if isinstance(m := e.message, Control | EmotionTag)]
+    assert [type(message) for message in again] == [EmotionTag, Control]
+    conversation.interrupt("button")
+    before = len(client.received)
+    conversation.receive(Envelope(ClientHello(session_id=conversation.session_id)))
+    await host.aclose()
+    assert not [e for e in client.received[before:] if isinstance(e.message, Control | EmotionTag | VisemeTimeline)]

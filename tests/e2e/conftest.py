@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from infra import chromium, sound_card
 from infra.browser import launch_arguments
 from infra.ports import free_tcp_port
 from tests.fixtures.program import Program
@@ -35,7 +36,9 @@ def rooms(models: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """What `make livekit` starts: livekit-server, a worker and the token service with the page; its address."""
     home = tmp_path_factory.mktemp("home")
     port = free_tcp_port()
-    with Program([sys.executable, "-m", "infra.livekit_up"], {"VISAVIS_HOME": str(home), "PORT": str(port)}) as program:
+    with Program(
+        [sys.executable, "-m", "infra.livekit_up"], {"VISAVIS_HOME": str(home), "PORT": str(port), "VISAVIS__WORKER__PORT": "0"}
+    ) as program:
         assert program.wait_for("Ready: ", READY_SECONDS) == f"Ready: http://127.0.0.1:{port}"
         yield f"http://127.0.0.1:{port}"
         assert program.stop() == 0, "\n".join(program.lines[-30:])
@@ -46,6 +49,15 @@ def playwright() -> Iterator[Playwright]:
     """Playwright runs an event loop in this thread, so it must be gone before an asynchronous test begins."""
     with sync_playwright() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def card(chromium_path: str) -> None:
+    """There is a sound card of our own to be had, `infra.sound_card.running()`."""
+    if not sound_card.is_there():
+        if chromium.is_required():
+            pytest.fail("PulseAudio is missing; `make setup` installs it")
+        pytest.skip("there is no PulseAudio to listen with: apt-get install pulseaudio pulseaudio-utils")
 
 
 class Visitor:

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import wave
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from agent.media.block import Pcm
+from infra.browser import MICROPHONE, as_wav
 from tests.e2e.conftest import Visitor
 from tests.fixtures.speech import SAMPLE_RATE
 
 ANSWER_MS = 60_000
-MICROPHONE = """
-navigator.mediaDevices.getUserMedia = async () => {
-  const context = new AudioContext();
-  const microphone = context.createMediaStreamDestination();
-  window.say = async (wav) => {
-    const sound = await context.decodeAudioData(Uint8Array.from(atob(wav), (c) => c.charCodeAt(0)).buffer);
-    const source = new AudioBufferSourceNode(context, { buffer: sound });
-    source.connect(microphone);
-    source.start();
-    await new Promise((done) => { source.onended = done; });
-  };
-  return microphone.stream;
-};
-"""
-"""A microphone that says what it is told, when it is told."""
 
 
 def lines(page: Page, side: str) -> str:
@@ -85,13 +68,7 @@ def talkative(visitor: Visitor, address: str) -> Page:
 
 def say(page: Page, pcm: Pcm) -> None:
     """Say 24 kHz sound into the page's microphone; returns when it has been said."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(SAMPLE_RATE)
-        out.writeframes(pcm.tobytes())
-    page.evaluate("wav => window.say(wav)", base64.b64encode(file.getvalue()).decode())
+    page.evaluate("wav => window.say(wav)", as_wav(pcm, SAMPLE_RATE))
 
 
 def long_answer(page: Page, question: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bench.skew import DOORS, PageDoor, Skew, skew_at
-from infra import chromium, sound_card
 
 pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.livekit]
 
@@ -13,14 +12,6 @@ SECONDS = 7.0
 MEDIAN_MS = 12.0
 MOST_MS = 25.0
 """For eight shapes in ten."""
-
-
-@pytest.fixture
-def card(chromium_path: str) -> None:
-    if not sound_card.is_there():
-        if chromium.is_required():
-            pytest.fail("PulseAudio is missing; `make setup` installs it")
-        pytest.skip("there is no PulseAudio to listen with: apt-get install pulseaudio pulseaudio-utils")
 
 
 def in_time(skew: Skew) -> bool:

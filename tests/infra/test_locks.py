@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.environment import lock_file
+from infra.examples import EXAMPLES
 from infra.lock import compile_command
 from infra.paths import WEB_CLIENT
 
@@ -25,8 +26,9 @@ def test_the_developers_lock_holds_the_same_versions_and_more() -> None:
     assert pins(False) < pins(True)
 
 
-def test_the_pages_lock_names_no_registry() -> None:
-    packages = json.loads((WEB_CLIENT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("folder", [WEB_CLIENT, EXAMPLES])
+def test_the_pages_locks_name_no_registry(folder: Path) -> None:
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     # a workspace is linked to its own folder
     addresses = [package["resolved"] for package in packages.values() if "resolved" in package and not package.get("link")]
     assert addresses == []

@@ -61,8 +61,8 @@ def test_without_sources_there_is_nothing_to_build(tmp_path: Path, capsys: pytes
     assert "no page to build" in capsys.readouterr().out
 
 
-def test_sources_leave_out_what_tools_make(web: Path) -> None:
-    for made in ("node_modules/x.js", "app/node_modules/y.js", "app/dist/z.js"):
+def test_sources_leave_out_what_tools_make_and_other_packages(web: Path) -> None:
+    for made in ("node_modules/x.js", "app/node_modules/y.js", "app/dist/z.js", "sdk/examples/other-package.js"):
         (web / made).parent.mkdir(parents=True, exist_ok=True)
         (web / made).touch()
     found = [file.relative_to(web).as_posix() for file in page.sources(web)]

@@ -13,7 +13,7 @@ from agent.media.blendshapes import AHEAD, FPS, PACKET_FRAMES, SAMPLES, Blendsha
 from agent.media.block import BLOCK_SAMPLES
 from agent.media.visemes import Viseme
 from agent.protocol.messages import RATE
-from infra import arkit_table
+from infra import face_tables
 
 JAW = ARKIT.index("jawOpen")
 SMILE = ARKIT.index("mouthSmileLeft")
@@ -52,7 +52,7 @@ def test_the_tables_name_what_there_is() -> None:
 
 
 def test_the_sdk_has_the_same_table() -> None:
-    assert arkit_table.TARGET.read_text(encoding="utf-8") == arkit_table.typescript(), "python -m infra.arkit_table"
+    assert face_tables.TARGET.read_text(encoding="utf-8") == face_tables.typescript(), "python -m infra.face_tables"
 
 
 def test_frames_follow_the_clock_without_a_gap_and_are_ahead_of_it() -> None:

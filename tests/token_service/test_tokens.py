@@ -161,12 +161,18 @@ def test_loopback_and_listed_origins_are_answered(origin: str) -> None:
 
 def test_readiness_and_information() -> None:
     progress = {"phase": "downloading", "done_bytes": 1, "total_bytes": 2, "eta_s": 3.0}
-    with client(readiness=Readiness(False, ("the voice is being fetched",), progress, "faq")) as http:
+    with client(readiness=Readiness(False, ("the voice is being fetched",), progress, "faq", ("the disk is full",))) as http:
         answer = http.get("/readyz")
         assert answer.status_code == 503
-        assert answer.json() == {"ready": False, "missing": ["the voice is being fetched"], "progress": progress, "answers": "faq"}
+        assert answer.json() == {
+            "ready": False,
+            "missing": ["the voice is being fetched"],
+            "progress": progress,
+            "answers": "faq",
+            "troubles": ["the disk is full"],
+        }
         info = http.get("/api/info").json()
-        assert (info["ready"], info["doors"], info["stored"], info["dev"], info["livekit"]) == (False, ["peer", "ws"], False, True, False)
+        assert (info["ready"], info["doors"], info["stored"], info["dev"], info["livekit"]) == (False, ["peer", "ws"], True, True, False)
         assert info["answers"] == "faq"
         assert http.get("/healthz").json() == {"status": "ok"}
         assert http.get("/metrics").status_code == 200

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from agent.config import Config
+from agent.config import Config, Journal
 from agent.conversation.host import ConversationHost
 from agent.media.arkit import ARKIT
 from agent.media.blendshapes import FPS, PACKET_FRAMES, SAMPLES
@@ -25,6 +26,9 @@ from agent.protocol.messages import (
     StateUpdate,
     TextInput,
 )
+from agent.sessions.chronicle import Chronicler
+from agent.sessions.sqlite import SqliteStore
+from agent.sessions.store import state_of
 from bench.instant import InstantEngines
 from tests.transports import test_peer, test_websocket
 
@@ -32,8 +36,16 @@ CONFIG = Config.model_validate({"limits": {"sessions": 2}, "personas": {"default
 
 
 @pytest.fixture
-async def real_host() -> AsyncIterator[ConversationHost]:
-    host = ConversationHost(CONFIG, InstantEngines())
+async def chronicler(tmp_path: Path) -> AsyncIterator[Chronicler]:
+    chronicler = Chronicler(Journal(url=f"sqlite:///{tmp_path / 'journal.sqlite3'}"))
+    chronicler.start()
+    yield chronicler
+    await chronicler.aclose()
+
+
+@pytest.fixture
+async def real_host(chronicler: Chronicler) -> AsyncIterator[ConversationHost]:
+    host = ConversationHost(CONFIG, InstantEngines(), chronicle=chronicler.open)
     yield host
     await host.aclose()
 
@@ -83,6 +95,27 @@ async def test_an_answer_comes_in_words_and_sound(enter: Callable[..., Awaitable
         onset = int(np.argmax(np.abs(recording.astype(int)) > 1_000))
         assert place - 120 <= onset <= place + 480
     assert np.abs(loud.astype(int)).max() > 1_000
+
+
+async def test_what_came_through_a_door_is_in_the_journal(
+    enter: Callable[..., Awaitable[Any]], real_host: ConversationHost, chronicler: Chronicler, tmp_path: Path
+) -> None:
+    client = await enter()
+    await client.say(TextInput(text="What can you do?"))
+    answer = await client.until(AssistantText)
+    await client.until(GenerationEnd)
+    await client.connection.close()
+    await empty(real_host)
+    await chronicler.aclose()
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    (session,) = await store.sessions()
+    events = await store.read(session.session)
+    assert events[0].d["door"] == ("ws" if isinstance(client, test_websocket.Page) else "peer")
+    assert events[0].d["user"]
+    assert session.user == events[0].d["user"]
+    assert session.ended is not None
+    assert [item.text for item in (await state_of(store, session.session)).items] == ["What can you do?", answer.text]
+    await store.aclose()
 
 
 async def test_an_interrupt_is_the_end_of_the_answer(enter: Callable[..., Awaitable[Any]]) -> None:

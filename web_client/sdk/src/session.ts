@@ -264,7 +264,11 @@ export class LiveSession implements Session {
       face: ({ gen, seq, t, payload }) => {
         if (this.#machine.admits(gen)) this.#face?.add(gen, seq, t, payload);
       },
-      status: (status) => this.#tell({ status, door: this.#kind, ...(status === "reconnecting" ? { reason: "network" } : {}) }),
+      status: (status) => {
+        // What was said in a room while we were away is lost: a hello has it told again.
+        if (status === "connected" && this.#kind === "livekit" && !this.#greeting) this.#send("hello", this.#introduction());
+        this.#tell({ status, door: this.#kind, ...(status === "reconnecting" ? { reason: "network" } : {}) });
+      },
       trouble: (code, message) => this.#emitter.emit("error", { code, message, recoverable: true }),
       closed: (reason) => this.#lost(reason),
     };

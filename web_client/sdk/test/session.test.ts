@@ -328,6 +328,17 @@ describe("a lost connection", () => {
     expect(stage.last().of("text_input")).toHaveLength(1);
   });
 
+  test.each([
+    ["livekit", 2],
+    ["ws", 1],
+  ] as const)("that mended itself at the door %s is followed by a hello where something may be lost", async (kind, hellos) => {
+    const { open, last } = stage(kind, ["s-1"]);
+    await open();
+    last().events.status("reconnecting");
+    last().events.status("connected");
+    expect(last().of("hello")).toHaveLength(hellos);
+  });
+
   test("is given up after a while", async () => {
     const stage = scene("s-1", ...Array.from({ length: 20 }, () => new ConnectError("unreachable", "down")));
     await stage.open();

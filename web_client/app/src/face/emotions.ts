@@ -1,5 +1,7 @@
 /** What an emotion adds to the manner of the moment. */
 
+import type { Emotion } from "@visavis/sdk/adapters";
+
 /** As in a pose: `smile`, `brow` and `worry` −1..1, `lids` shuts (−) or widens (+), `roll` in degrees, `pitch` down. */
 export interface Expression {
   readonly smile: number;
@@ -14,7 +16,7 @@ export const CALM: Expression = { smile: 0, brow: 0, worry: 0, lids: 0, roll: 0,
 
 const with_ = (part: Partial<Expression>): Expression => ({ ...CALM, ...part });
 
-const EXPRESSIONS: Readonly<Record<string, Expression>> = {
+const EXPRESSIONS: Readonly<Record<Emotion, Expression>> = {
   neutral: CALM,
   happy: with_({ smile: 0.5, brow: 0.12, lids: -0.04 }),
   laughing: with_({ smile: 0.62, brow: 0.2, lids: -0.3, pitch: -0.2, roll: 2 }),
@@ -41,7 +43,7 @@ const EXPRESSIONS: Readonly<Record<string, Expression>> = {
 export const EMOTIONS = Object.keys(EXPRESSIONS);
 
 /** An emotion that nobody knows moves nothing. */
-export const expressionOf = (name: string): Expression => (Object.hasOwn(EXPRESSIONS, name) ? EXPRESSIONS[name]! : CALM);
+export const expressionOf = (name: string): Expression => (Object.hasOwn(EXPRESSIONS, name) ? EXPRESSIONS[name as Emotion] : CALM);
 
 /** An emotion that came, and passes. */
 export class Feeling {

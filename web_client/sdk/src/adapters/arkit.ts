@@ -1,4 +1,4 @@
-import { ARKIT, MOUTHS, type ArkitName } from "./arkit.generated.js";
+import { ARKIT, MOUTHS, type ArkitName } from "./face.generated.js";
 import { MouthWeights, mixed } from "./mouth.js";
 import type { FaceSource } from "./source.js";
 

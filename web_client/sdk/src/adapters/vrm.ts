@@ -1,3 +1,4 @@
+import type { Emotion } from "./face.generated.js";
 import { MouthWeights, mixed, type Recipe } from "./mouth.js";
 import type { FaceSource } from "./source.js";
 
@@ -28,7 +29,8 @@ const RECIPE: Recipe<Mouth> = [
 ];
 
 /** VRM's own moods for the server's 21. */
-const MOODS: Readonly<Record<string, readonly [string, number]>> = {
+const MOODS: Readonly<Record<Emotion, readonly [string, number]>> = {
+  neutral: ["relaxed", 0], thinking: ["relaxed", 0],
   happy: ["happy", 0.7], laughing: ["happy", 1], funny: ["happy", 0.9], loving: ["happy", 0.8], winking: ["happy", 0.6], silly: ["happy", 0.9],
   delicious: ["happy", 0.7], kissy: ["happy", 0.5], confident: ["relaxed", 0.5], cool: ["relaxed", 0.6], relaxed: ["relaxed", 0.9], sleepy: ["relaxed", 1],
   sad: ["sad", 0.8], crying: ["sad", 1], embarrassed: ["sad", 0.4], confused: ["sad", 0.3], angry: ["angry", 0.9], surprised: ["surprised", 0.8], shocked: ["surprised", 1],
@@ -51,7 +53,7 @@ export function driveVrm(source: FaceSource, expressions: ExpressionManager): { 
   const stops = [
     source.on("viseme", (event) => mouth.set(event)),
     source.on("emotion", ({ name, intensity, ttl }) => {
-      const found = Object.hasOwn(MOODS, name) ? MOODS[name] : undefined;
+      const found = Object.hasOwn(MOODS, name) ? MOODS[name as Emotion] : undefined;
       mood = found && [found[0], found[1] * intensity];
       left = ttl / 1000;
     }),

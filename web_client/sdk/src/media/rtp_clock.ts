@@ -4,6 +4,8 @@ import { RATE } from "../protocol/limits.js";
 export interface RtpSource {
   rtpTimestamp: number;
   timestamp: number;
+  /** The stream's SSRC. */
+  source?: number;
 }
 
 /** The last packet that a receiver has decoded, and the time on the clock of its timestamp: browsers disagree whether that counts from the page's start or from 1970. */
@@ -30,21 +32,27 @@ const REBASE = 2 ** 30;
  * RTP times are signed 32-bit numbers (RFC 3550, 5.1).
  */
 export class RtpClock {
-  #anchor: { rtp: number; t: number } | undefined;
+  #anchor: { rtp: number; t: number; source: number | undefined } | undefined;
   /** From decoding to the ear. */
   playoutDelayMs = 0;
 
-  /** The server's word: RTP time `rtp` is media sample `t`. */
-  anchor(rtp: number, t: number): void {
-    this.#anchor = { rtp, t };
+  /** RTP time `rtp` is media sample `t`, on the stream `source`, or on whichever there is. */
+  anchor(rtp: number, t: number, source?: number): void {
+    this.#anchor = { rtp, t, source };
+  }
+
+  /** What is heard comes another way now: nothing is known of it yet. */
+  reset(): void {
+    this.#anchor = undefined;
   }
 
   /** Media sample now at the ear, never negative, or null while there is no anchor. `nowMs` is on the clock of `source.timestamp`. */
   heard(source: RtpSource, nowMs: number): number | null {
     if (!this.#anchor) return null;
+    if (this.#anchor.source !== undefined && this.#anchor.source !== source.source) return null;
     const decoded = this.#anchor.t + ((source.rtpTimestamp - this.#anchor.rtp) | 0);
     // A signed difference reaches 12 hours; the anchor follows, so that a session may last longer.
-    if (decoded - this.#anchor.t > REBASE) this.#anchor = { rtp: source.rtpTimestamp, t: decoded };
+    if (decoded - this.#anchor.t > REBASE) this.#anchor = { ...this.#anchor, rtp: source.rtpTimestamp, t: decoded };
     return Math.max(0, Math.round(decoded + (age(source, nowMs) - this.playoutDelayMs) * SAMPLES_A_MS));
   }
 }

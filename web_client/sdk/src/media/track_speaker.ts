@@ -47,6 +47,7 @@ export class TrackSpeaker implements Speaker {
   /** Plays a track. With its receiver, `heard` is known once the server has told its clock; `behindSfu`: it is to be found by the server's marks. */
   attach(track: MediaStreamTrack, receiver?: RTCRtpReceiver, behindSfu = false): void {
     this.#detach();
+    if (behindSfu) this.clock.reset();
     const stream = new MediaStream([track]);
     // Chromium feeds Web Audio from a remote track only while an element pulls it.
     this.#element.srcObject = stream;
@@ -54,7 +55,8 @@ export class TrackSpeaker implements Speaker {
     this.#source = streamSource(stream, this.#context);
     this.#meter = new Meter(this.#source);
     this.#receiver = receiver;
-    if (receiver && behindSfu && this.#source.context.sampleRate === RATE) this.#anchor = new StreamAnchor(this.#source, receiver, this.clock);
+    const { context } = this.#source;
+    if (receiver && behindSfu && context.sampleRate === RATE) this.#anchor = new StreamAnchor(stream, context as AudioContext, receiver, this.clock);
     if (receiver) this.#statsTimer = setInterval(() => void this.#measureDelay(receiver), STATS_MS);
   }
 

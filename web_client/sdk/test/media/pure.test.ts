@@ -41,6 +41,12 @@ describe("frame map", () => {
 describe("RTP clock", () => {
   test("knows nothing before the server has told its clock", () => {
     expect(new RtpClock().heard({ rtpTimestamp: 5, timestamp: 0 }, 0)).toBeNull();
+    const clock = new RtpClock();
+    clock.anchor(0, 48_000, 7);
+    expect(clock.heard({ rtpTimestamp: 480, timestamp: 0, source: 7 }, 0)).toBe(48_480);
+    expect(clock.heard({ rtpTimestamp: 480, timestamp: 0, source: 8 }, 0)).toBeNull(); // another stream's times begin anywhere
+    clock.reset();
+    expect(clock.heard({ rtpTimestamp: 480, timestamp: 0, source: 7 }, 0)).toBeNull();
   });
 
   test("is the decoded time, plus its age of at most 60 ms, minus the way to the ear", () => {

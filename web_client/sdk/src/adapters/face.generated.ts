@@ -1,4 +1,14 @@
-// Written by `python -m infra.arkit_table`.
+// Written by `python -m infra.face_tables`.
+/** Every mood that a server names. */
+export const EMOTIONS = [
+  "neutral", "happy", "laughing", "funny", "sad", "angry",
+  "crying", "loving", "embarrassed", "surprised", "shocked", "thinking",
+  "winking", "cool", "relaxed", "delicious", "kissy", "confident",
+  "sleepy", "silly", "confused",
+] as const;
+
+export type Emotion = (typeof EMOTIONS)[number];
+
 /** ARKit's 52 blend shapes, in Apple's order. */
 export const ARKIT = [
   "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft", "eyeSquintLeft",

@@ -1,0 +1,32 @@
+"""The server's hello: who answers, and what this server can do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.config import Persona
+from agent.conversation import echo
+from agent.media.arkit import ARKIT
+from agent.protocol.messages import PersonaInfo, ServerHello
+
+BLENDSHAPES: Final = "blendshapes"
+"""What a client wants that has a face of ARKit's names and nothing to move it."""
+FEATURES: Final = (
+    "text_input",
+    "interrupt",
+    "context_update",
+    "playout",
+    "viseme_timeline",
+    "subtitle",
+    "emotion_tag",
+    "control",
+    BLENDSHAPES,
+    echo.WANT,
+)
+
+
+def greeting(session_id: str, persona_id: str, persona: Persona, *, stored: bool, face: bool) -> ServerHello:
+    """`stored`: words are written down beyond the session; `face`: the client wants frames of the whole face."""
+    info = PersonaInfo(id=persona_id, name=persona.name, language=persona.language)
+    names = list(ARKIT) if face else None
+    return ServerHello(session_id=session_id, features=list(FEATURES), persona=info, stored=stored, blendshapes=names)
