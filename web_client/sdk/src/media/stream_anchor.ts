@@ -6,7 +6,7 @@ import { fingerprintNode } from "./worklets.js";
 
 const SAMPLES_A_MS = 48;
 /** What Web Audio gets of a track lags behind the decoder by so much (Chromium 150, measured where the clock is known exactly). */
-const TAP_LAG_MS = 36;
+const TAP_LAG_MS = 37;
 
 /** What `worklets/fingerprint.js` reports. */
 interface Report {
