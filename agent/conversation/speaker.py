@@ -35,9 +35,10 @@ logger = logging.getLogger("visavis.speaker")
 
 HISTORY_ITEMS: Final = 24
 """Messages of the conversation that the model is shown, at most."""
-BLANK: Final = rtc.AudioFrame.create(RATE, 1, RATE // 50)
 FORGOTTEN_AT_ONCE: Final = 12
 """Old messages leave in groups, so that the beginning of the prompt, which a model may have cached, stays the same from turn to turn."""
+BLANK: Final = rtc.AudioFrame.create(RATE, 1, RATE // 50)
+"""20 ms of silence."""
 
 
 def forgotten(items: int) -> int:
