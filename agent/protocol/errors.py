@@ -31,6 +31,15 @@ KINDS: Final = {
         ErrorKind("forbidden", False, "The credential does not allow this."),
         ErrorKind("busy", False, "All places are taken. Try again after `retry_ms`."),
         ErrorKind("not_ready", False, "The models are still being fetched or warmed. Try again after `retry_ms`."),
+        ErrorKind(
+            "resume_refused", False, "The resume secret is wrong, too old, or was replaced by one that was used. Begin a new session."
+        ),
+        ErrorKind(
+            "resume_taken",
+            False,
+            "The session is being resumed by another client, or still held by a server that has died. Try again after `retry_ms`.",
+        ),
+        ErrorKind("taken_over", False, "Another client has resumed the session; this one is over."),
         ErrorKind("slow_reader", False, "The client read too slowly; its connection was closed."),
         ErrorKind("rate_limited", True, "Too many messages in too short a time. The surplus was ignored."),
         ErrorKind("asr_failed", True, "Speech recognition failed; say it again, or type."),

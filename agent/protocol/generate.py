@@ -17,7 +17,7 @@ from agent.protocol.messages import Message
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ALIASES: Final = ("State", "Language", "LanguageChoice", "Codec", "InterruptReason")
-NESTED: Final = (m.AudioOptions, m.PersonaInfo)
+NESTED: Final = (m.AudioOptions, m.PersonaInfo, m.ResumeTicket, m.Line, m.PastCommand)
 
 
 def client_messages() -> tuple[type[Message], ...]:
@@ -124,7 +124,7 @@ def typescript() -> str:
     """The types of the SDK."""
     parts = ["// Generated from the protocol's Python definition. Do not edit.\n"]
     parts.append("".join(f"export type {name} = {' | '.join(json.dumps(v) for v in values)};\n" for values, name in _aliases().items()))
-    parts += [_interface(m.AudioOptions, from_client=True), _interface(m.PersonaInfo, from_client=False)]
+    parts += [_interface(cls, from_client=cls is m.AudioOptions) for cls in NESTED]
     parts += [_interface(cls, from_client=True) for cls in client_messages()]
     parts += [_interface(cls, from_client=False) for cls in server_messages() if cls not in client_messages()]
     for side, classes in (("Client", client_messages()), ("Server", server_messages())):

@@ -19,7 +19,28 @@ export interface PersonaInfo {
   language: LanguageChoice;
 }
 
-/** The first message at every door. Without `session_id` a new session begins.  `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket), `blendshapes` (frames of the whole face) and `echo_cancellation`: the client has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late. */
+/** With `secret` the client may come back to the session for `ttl_ms`, from another connection or device. `number` is no secret: by it the client says that it has got this one. */
+export interface ResumeTicket {
+  secret: string;
+  number: number;
+  ttl_ms: number;
+}
+
+/** A part of the conversation as it was heard. `interrupted`: an answer that was cut; then `text` is what was heard of it. */
+export interface Line {
+  who: "user" | "agent";
+  text: string;
+  interrupted: boolean;
+}
+
+/** A command of an answer that is not heard again. */
+export interface PastCommand {
+  id: string;
+  name: string;
+  args: Record<string, unknown>;
+}
+
+/** The first message at every door. With `session_id` and the newest `resume` secret of that session it goes on; without them a new one begins.  `wants` may name `stages` (when each stage of an answer was reached), `binary` (sound in binary frames, at the WebSocket), `blendshapes` (frames of the whole face), `page_state` (the front end reports its page at the end of each round) and `echo_cancellation`: the client has no echo canceller of its own, so the server takes the digital human's voice out of what the microphone sends, up to 0.4 s late. */
 export interface ClientHello {
   session_id?: string;
   resume?: string;
@@ -80,6 +101,21 @@ export interface Playout {
   t_heard: number;
 }
 
+/** The secret of this number has arrived and is kept: those before it are good no more. */
+export interface ResumeConfirm {
+  number: number;
+}
+
+/** The front end's page at the end of round `round`, asked for by `page_request`: up to 1 MiB of its own, in base64, given back byte for byte when a client comes back. `version` is the front end's own number of the form in which it is written. */
+export interface PageState {
+  round: number;
+  version: number;
+  content: string;
+}
+
+/** The user has ended the session: nobody will come back to it. A connection that is lost, or a page that is reloaded, says nothing. */
+export type Goodbye = Record<string, never>;
+
 /** Asks for a `pong`: the time there and back, and the server's media time. */
 export interface Ping {
   id: number;
@@ -93,7 +129,7 @@ export interface Part {
   data: string;
 }
 
-/** The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session. `blendshapes`: the names of what frames of the face hold, in their order, for a client that wants `blendshapes`. */
+/** The answer to the client's `hello`: the session is open. `stored` tells whether words are written down beyond the session, `recorded` whether the sound is. `resumed`: this is the session that the client named, and `restore` follows. `resume` is there when the session can be resumed. `blendshapes`: the names of what frames of the face hold, in their order, for a client that wants `blendshapes`. */
 export interface ServerHello {
   session_id: string;
   rate: 48000;
@@ -101,7 +137,41 @@ export interface ServerHello {
   persona: PersonaInfo;
   ai: true;
   stored: boolean;
+  recorded: boolean;
+  resumed: boolean;
+  resume?: ResumeTicket;
   blendshapes?: string[];
+}
+
+/** A newer secret, in the place of the one in `hello`, which is good until this one is confirmed or used. */
+export interface ResumeSecret {
+  secret: string;
+  number: number;
+  ttl_ms: number;
+}
+
+/** After the `hello` of a session that goes on: what was said, as it was heard (the last of it, where it is long; `omitted` lines came before), the round in which it goes on, the page that the front end reported last, and the commands that came after that page. An answer that was not heard to its end follows from its start. */
+export interface Restore {
+  round: number;
+  loop: number;
+  lines: Line[];
+  omitted: number;
+  version?: number;
+  content?: string;
+  commands: PastCommand[];
+}
+
+/** A round is over: let the front end report its page with `page_state`. */
+export interface PageRequest {
+  round: number;
+}
+
+/** How it goes with a question and its answer. `loop` counts them. `confirmed`: the answer begins; `rolled_back`: there is none, and the counter is as it was; `heard` or `cut`: it will never be heard again; `closed`: its page has been reported, or there is none. */
+export interface RoundUpdate {
+  round: number;
+  loop: number;
+  status: "confirmed" | "rolled_back" | "heard" | "cut" | "closed";
+  reason?: string;
 }
 
 /** What the digital human is doing, at each change. */
@@ -260,6 +330,9 @@ export interface ClientMessages {
   ui_event: UiEvent;
   context_update: ContextUpdate;
   playout: Playout;
+  resume_confirm: ResumeConfirm;
+  page_state: PageState;
+  goodbye: Goodbye;
   ping: Ping;
   part: Part;
 }
@@ -267,6 +340,10 @@ export interface ClientMessages {
 /** The `d` of each message from the server, by its `type`. */
 export interface ServerMessages {
   hello: ServerHello;
+  resume_secret: ResumeSecret;
+  restore: Restore;
+  page_request: PageRequest;
+  round_update: RoundUpdate;
   state_update: StateUpdate;
   asr_partial: AsrPartial;
   asr_final: AsrFinal;
@@ -296,7 +373,7 @@ export type ClientMessage = { [T in keyof ClientMessages]: { type: T; d: ClientM
 export type ServerMessage = { [T in keyof ServerMessages]: { type: T; d: ServerMessages[T] } }[keyof ServerMessages];
 
 /** The codes of `error` messages. */
-export type ErrorCode = "bad_json" | "bad_envelope" | "unknown_type" | "bad_message" | "bad_frame" | "bad_audio" | "too_large" | "hello_expected" | "unknown_persona" | "unauthorized" | "forbidden" | "busy" | "not_ready" | "slow_reader" | "rate_limited" | "asr_failed" | "llm_failed" | "tts_failed" | "internal";
+export type ErrorCode = "bad_json" | "bad_envelope" | "unknown_type" | "bad_message" | "bad_frame" | "bad_audio" | "too_large" | "hello_expected" | "unknown_persona" | "unauthorized" | "forbidden" | "busy" | "not_ready" | "resume_refused" | "resume_taken" | "taken_over" | "slow_reader" | "rate_limited" | "asr_failed" | "llm_failed" | "tts_failed" | "internal";
 
 /** A message with its place: `gen` is the generation id, `seq` counts the sender's messages, `t` is media time (samples at 48 kHz) or null for now. */
 export type Envelope<M extends ClientMessage | ServerMessage = ServerMessage> = M & { v: 1; gen: number; seq: number; t: number | null };
