@@ -9,9 +9,10 @@ from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 from livekit import rtc
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, llm
 from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
 from livekit.agents.voice.room_io import TextInputEvent
+from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.aio import Tasks
 from agent.config import Config, Persona
@@ -19,6 +20,7 @@ from agent.conversation import echo
 from agent.conversation.aligning import Aligning
 from agent.conversation.captions import Captions, Mouthpiece
 from agent.conversation.context import PageContext
+from agent.conversation.continuity import Continuity
 from agent.conversation.ear import Ear
 from agent.conversation.ear_ports import VoiceEvent
 from agent.conversation.engine import Deaf, agent_session, bound_events, bound_memory, room_options
@@ -28,9 +30,10 @@ from agent.conversation.greeting import BLENDSHAPES, greeting
 from agent.conversation.outgoing import Outgoing
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
-from agent.conversation.ports import Chronicle, Transport
+from agent.conversation.ports import Tenancy, Transport
 from agent.conversation.recognizers import Transcript, recognizer
 from agent.conversation.recording import Recording
+from agent.conversation.returning import Past, conversation, without_last_question
 from agent.conversation.script import Scripts
 from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
@@ -45,7 +48,7 @@ from agent.media.pump import Pump
 from agent.media.timeline import Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
-from agent.protocol.errors import KINDS
+from agent.protocol.errors import KINDS, ProtocolError
 from agent.protocol.frames import Frame, Kind
 from agent.protocol.messages import (
     MAX_TEXT,
@@ -58,12 +61,15 @@ from agent.protocol.messages import (
     ContextAck,
     ContextUpdate,
     ErrorMessage,
+    Goodbye,
     InterruptReason,
     LanguageChoice,
     Message,
+    PageState,
     Ping,
     Playout,
     Pong,
+    ResumeConfirm,
     Settings,
     StartListen,
     State,
@@ -73,6 +79,7 @@ from agent.protocol.messages import (
     UiEvent,
 )
 from agent.version import project_version
+from agent.widget.effects import Send
 
 logger = logging.getLogger("visavis.conversation")
 
@@ -93,9 +100,11 @@ class Conversation:
         transport: Transport,
         parts: Parts,
         hello: ClientHello,
-        chronicle: Chronicle,
+        tenancy: Tenancy,
         on_event: Callable[[str, float], None] = lambda name, value: None,
+        past: Past | None = None,
     ) -> None:
+        """`past`: of a session that goes on."""
         self.session_id = session_id
         self.ended = asyncio.Event()
         self.on_ended: Callable[[], None] = lambda: None
@@ -117,9 +126,15 @@ class Conversation:
         self._stages = Stages()
         self._preparing: object = None
         """The answer that was asked for last."""
-        self._timeline = Timeline()
-        self._generations = Generations()
-        self._recording = Recording(chronicle, lambda: self._timeline.t, lambda: self._generations.current, self._generations.of)
+        tenancy.on_lost = self._lost
+        self._tenancy = tenancy
+        continuity = Continuity(self, tenancy, hello, lambda: self._timeline.t, lambda: self._generations.current, past)
+        self._continuity, self._rounds = continuity, continuity.rounds
+        self._timeline = Timeline(continuity.t)
+        self._generations = Generations(continuity.generation)
+        self._recording = Recording(
+            self._rounds, lambda: self._timeline.t, lambda: self._generations.current, self._generations.of, continuity.since
+        )
         self._scripts = Scripts(self._unspoken)
         self._driving = Driving()
         self._output = Output(
@@ -144,6 +159,7 @@ class Conversation:
             blendshapes=Blendshapes() if self._wants_face else None,
             fingerprint=Fingerprint() if transport.kind == "livekit" else None,
             on_event=on_event,
+            commands=continuity.since,
         )
         self._pump = Pump(self._timeline, self._play, self._telling.fired, transport.ahead_seconds)
         self._echo = echo.EchoCanceller(self._pump.now) if echo.WANT in hello.wants else None
@@ -164,15 +180,20 @@ class Conversation:
         )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
         aligning = None if parts.aligner is None else Aligning(parts.aligner, self._tasks, session_id)
-        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning)
+        memory = None if past is None else conversation(past.state.items)
+        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning, memory)
         self._session = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
 
     # ------------------------------------------------------------------------------------------------------- beginning and end
 
     async def start(self, room: rtc.Room | None = None, identity: str = "") -> None:
         """Greet the client and begin. `room` makes AgentSession keep LiveKit's text conventions in it, for participant `identity` alone."""
-        about = {"org": "", "user": identity, "persona": self._persona_id, "version": project_version()}
-        self._recording.begin({**about, "language": self._ear.language, "door": self._transport.kind})
+        await self._continuity.tickets.begin(identity)
+        if self._continuity.past is None:
+            about = {"org": "", "user": identity, "persona": self._persona_id, "version": project_version()}
+            place = {} if room is None else {"room": room.name, "agent": room.local_participant.identity}
+            door = self._transport.kind
+            self._recording.begin({**about, **place, "language": self._ear.language, "door": door, "wants": list(self._continuity.wants)})
         self.greet()
         session = self._session
         session.on("agent_state_changed", self._agent_state_changed)
@@ -197,29 +218,39 @@ class Conversation:
             self._tasks.start(self._captions.publish(), "captions")
         bound_events(session)
         self._tasks.start(self._pump.run(), "pump")
+        self._tasks.start(self._continuity.tickets.renew(identity), "resume secrets")
         self.set_state("listening")
-        if self._persona.greeting:
+        self._continuity.begin()
+        if self._persona.greeting and self._continuity.silent:
             session.say(self._persona.greeting, allow_interruptions=True)
         if self._config.limits.session_minutes:
             self._tasks.start(self._end_after(self._config.limits.session_minutes * 60), "time limit")
 
     async def _end_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+        self._continuity.over = True
         await self.aclose("the time limit of a session was reached")
 
     def greet(self) -> None:
-        """Send the server's hello."""
-        self.send(greeting(self.session_id, self._persona_id, self._persona, stored=self._recording.stored, face=self._wants_face))
+        """Send the server's hello, and what the digital human is doing."""
+        back, ticket = self._continuity.back, self._continuity.tickets.current
+        stored, face = self._recording.stored, self._wants_face
+        self.send(greeting(self.session_id, self._persona_id, self._persona, stored=stored, face=face, resumed=back, ticket=ticket))
+        if self._state != "idle":
+            self.send(StateUpdate(state=self._state))
 
-    async def aclose(self, reason: str) -> None:
-        """End the conversation and free everything. May be called twice, and from a task of the conversation."""
+    async def aclose(self, reason: str, *, last_word: ErrorMessage | None = None) -> None:
+        """Hold it no longer, and free everything. The session goes on when its client comes back, unless that cannot be. May be called twice, and from a task of
+        the conversation."""
         if self._closing:
             await self.ended.wait()
             return
         self._closing = True
         logger.info("session %s ends: %s", self.session_id, reason)
+        over = not self._continuity.resumable
         try:
             self._generations.interrupt()
+            self._continuity.close()
             self._floor.close()
             self._stillness.close()
             self._output.close()
@@ -232,11 +263,19 @@ class Conversation:
             logger.info("session %s: the engine closed with an error: %r", self.session_id, error)
         finally:
             self._outgoing.let_go()
-            self._recording.end(reason)
+            if over:
+                self._recording.end(reason)
+            else:
+                self._recording.pause()
+            await self._tenancy.release(over=over)
             await self._parts.aclose()
-            await self._transport.close(None)
+            await self._transport.close(last_word)
             self.ended.set()
             self.on_ended()
+
+    def _lost(self) -> None:
+        """Another worker goes on with the session: not a sound, and not a word."""
+        self._ending = asyncio.get_running_loop().create_task(self.aclose("another worker has it"))
 
     def _task_failed(self, error: BaseException) -> None:
         self._error("internal", "a fault of the server ended the session; connect again")
@@ -256,10 +295,10 @@ class Conversation:
             return
         self._recording.received(envelope.message)
         match envelope.message:
-            case ClientHello():
-                self.greet()
-                self.send(StateUpdate(state=self._state))
-                self._telling.again()
+            case ClientHello() as hello:
+                if not self._continuity.missed(hello, sounding=self.sounding()):
+                    self.greet()
+                    self._telling.again()
             case StartListen():
                 self._listening = True
             case StopListen():
@@ -282,11 +321,34 @@ class Conversation:
             case Ping(id=ping_id):
                 self.send(Pong(id=ping_id, t=self._timeline.t))
             case Playout() as playout:
-                self._floor.report(playout)
+                if self._floor.report(playout):
+                    self._continuity.reported(playout)
+            case ResumeConfirm(number=number):
+                self._continuity.tickets.confirm(number)
+            case PageState() as page:
+                self._page(page)
+            case Goodbye():
+                self._continuity.over = True
+                self._ending = asyncio.get_running_loop().create_task(self.aclose("the user has ended it"))
             case UiEvent():
                 pass
             case other:
                 self._error("bad_message", f"{other.type} is not expected at this door")
+
+    def absent(self) -> None:
+        self._continuity.absent()
+
+    def present(self) -> None:
+        self._continuity.present()
+
+    def _page(self, page: PageState) -> None:
+        try:
+            why = self._continuity.page(page)
+        except ProtocolError as error:
+            self._error(error.code, str(error))
+            return
+        if why is not None:
+            self._error("bad_message", why)
 
     def text_input(self, text: str) -> None:
         """The user typed: an answer that is being given is interrupted, then this is answered."""
@@ -298,16 +360,23 @@ class Conversation:
         if self.busy():
             self.interrupt("text")
         self._typed += 1
-        self.send(AsrFinal(id=f"t{self._typed}", text=text, via="text"))
+        self.send(AsrFinal(id=f"t{self._continuity.since + self._typed}", text=text, via="text"))
+        self._rounds.asked("text", text)
         self._telling.asked(time.monotonic())
         self._tasks.start(self._answer(text, self._floor.interrupts), "answer")
 
-    async def _answer(self, text: str, interrupts: int) -> None:
-        """Answer a typed question, once the memory of what was interrupted is settled; not at all when that was interrupted as well."""
+    async def _answer(self, text: str, interrupts: int, again: Send | None = None) -> None:
+        """Answer a typed question, once the memory of what was interrupted is settled; not at all when that was interrupted as well. `again`: it was asked before,
+        and what is known of its answer is said from the first word on."""
         if self._floor.settling is not None:
             await asyncio.wait([self._floor.settling], timeout=SETTLE_SECONDS)
-        if interrupts == self._floor.interrupts:
-            self._session.generate_reply(user_input=text, input_modality="text")
+        if again is not None:
+            await self._speaker.update_chat_ctx(without_last_question(self._speaker.chat_ctx, text))
+        if interrupts != self._floor.interrupts:
+            return
+        speech = self._session.generate_reply(user_input=text, input_modality="text")
+        if again is not None:
+            self._speaker.go_on(speech, again.text, whole=again.whole)
 
     def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
         if len(event.text) > MAX_TEXT:
@@ -349,7 +418,7 @@ class Conversation:
         self._recording.voice(kind, sample)
 
     def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
-        self.send(AsrPartial(id=f"u{line}", text=transcript.text, language=transcript.language))
+        self.send(AsrPartial(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
         if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
             self._speaker.read_ahead(sure)
 
@@ -381,7 +450,8 @@ class Conversation:
         now = time.monotonic()
         self._telling.asked(now)
         self._stages.question("commit", now)
-        self.send(AsrFinal(id=f"u{line}", text=transcript.text, language=transcript.language))
+        self.send(AsrFinal(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
+        self._rounds.asked("speech", transcript.text)
 
     def recognition_failed(self, error: Exception) -> None:
         self._error("asr_failed", "speech recognition failed; say it again, or type")
@@ -393,6 +463,7 @@ class Conversation:
     def nothing_said(self) -> None:
         logger.warning("session %s: the language model's answer holds no word", self.session_id)
         self._error("llm_failed", "the language model had nothing to say; ask again, or otherwise")
+        self._rounds.failed("the language model had nothing to say")
 
     # ------------------------------------------------------------------------------------------------------- interruption
 
@@ -420,7 +491,33 @@ class Conversation:
     def voice_is_settled(self) -> None:
         self._ear.settled()
 
+    def was_cut(self, t: int) -> None:
+        self._rounds.cut(t)
+
+    # ------------------------------------------------------------------------------------------------------- rounds
+
+    def began(self, gen: int, speech: object) -> None:
+        self._continuity.began(gen, speech, self._recording.number_of(speech) if isinstance(speech, SpeechHandle) else None)
+
+    def ended(self, gen: int, t: int) -> None:
+        self._rounds.ended(gen, t)
+
+    def tell(self, message: Message, kept: asyncio.Future[bool] | None) -> None:
+        self._outgoing.send(message, self._generations.current, None, kept)
+
+    def memory(self) -> llm.ChatContext:
+        return self._speaker.chat_ctx
+
+    def ask_again(self, request: Send) -> None:
+        self._tasks.start(self._answer(request.content, self._floor.interrupts, request), "answer again")
+
+    def clear(self) -> None:
+        self._floor.drop()
+
     async def _play(self, block: Block) -> None:
+        if not self._tenancy.may_act():
+            self._floor.hold()
+            return
         self._telling.ahead(block)
         if self._echo is not None:
             self._echo.played(block)
@@ -435,7 +532,15 @@ class Conversation:
     def _speech_created(self, event: SpeechCreatedEvent) -> None:
         speech = event.speech_handle
         self._generations.announce(speech)
-        speech.add_done_callback(self._scripts.forget)
+        if event.source == "say":
+            self._continuity.aside(speech)
+        speech.add_done_callback(self._speech_done)
+
+    def _speech_done(self, speech: SpeechHandle) -> None:
+        self._scripts.forget(speech)
+        gen = self._generations.of(speech)
+        if gen is not None and not speech.interrupted:
+            self._rounds.replied(gen)
 
     def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
         states: dict[str, State] = {
@@ -458,6 +563,7 @@ class Conversation:
         if kind == "llm_error":
             logger.error("session %s: the language model failed: %s", self.session_id, getattr(error, "error", error))
             self._error("llm_failed", "the language model failed; ask again")
+            self._rounds.failed("the language model failed")
             self.set_state("listening")
 
     def _unspoken(self, text: str) -> None:

@@ -11,7 +11,7 @@ from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.conversation.generations import Generations
-from agent.conversation.heard import Heard
+from agent.conversation.heard import Cut, Heard
 from agent.conversation.output import Output
 from agent.conversation.ports import Transport
 from agent.media.driving import Driving
@@ -63,6 +63,9 @@ class FloorHost(Protocol):
 
     def voice_is_settled(self) -> None:
         """Nothing is held any more: what the user's voice meant needs no verdict."""
+
+    def was_cut(self, t: int) -> None:
+        """The user has ended what was being said, at media sample `t`."""
 
 
 class Floor:
@@ -146,9 +149,21 @@ class Floor:
         self._host.answer_is_void()
         self._transport.clear()
         self._host.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
+        self._host.was_cut(cut_t)
         self._host.set_state("idle", reason="interrupted")
         if reason == "voice":
             self._host.set_state("listening")
+        self._host.voice_is_settled()
+
+    def drop(self) -> None:
+        """Nobody is here: what is being said counts neither as heard nor as cut."""
+        self._generations.interrupt()
+        self.interrupts += 1
+        self.settling = self._host.stop_engine()
+        self._unwatch()
+        self._output.cut(lambda segment, script: Cut(segment, script, self._timeline.t))
+        self._host.answer_is_void()
+        self._transport.clear()
         self._host.voice_is_settled()
 
     def barely_begun(self, samples: int) -> bool:
@@ -156,11 +171,12 @@ class Floor:
         segment = self._timeline.current
         return segment is None or segment.heard(self.heard.at(self._host.media_now())) <= samples
 
-    def report(self, playout: Playout) -> None:
-        """The client says what it heard. Nonsense is noted, and nothing more."""
+    def report(self, playout: Playout) -> bool:
+        """The client says what it heard. Returns whether that can be; nonsense is noted, and nothing more."""
         wrong = self.heard.report(playout.gen, playout.t_heard, self._host.media_now(), self._timeline.t)
         if wrong:
             logger.info("%s", wrong)
+        return wrong is None
 
     def close(self) -> None:
         self._unwatch()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
 from agent.protocol.frames import Frame
 from agent.protocol.messages import ErrorMessage
+from agent.sessions.state import State
+from agent.widget import state as rounds
 
 DoorKind = Literal["peer", "livekit", "ws", "local"]
 
@@ -48,12 +51,21 @@ class Guest(Protocol):
     def receive(self, envelope: Envelope[Any]) -> None:
         """A decoded message from the client, `hello` excepted. Never blocks; a wrong one is answered with an `error` message."""
 
+    def absent(self) -> None:
+        """The client is cut off, and may come back to this door. Nothing is said to nobody."""
+
+    def present(self) -> None:
+        """The client is here again: what it did not hear to its end is heard again."""
+
     async def aclose(self, reason: str) -> None:
         """The client has gone (or must go): end the conversation and free everything. May be called twice."""
 
 
 class Chronicle(Protocol):
     """Where a conversation writes down what happens (`agent.sessions.chronicle.Chronicle`). No method ever waits, or raises."""
+
+    round: int
+    """The round that events belong to from now on."""
 
     @property
     def stored(self) -> bool:
@@ -64,3 +76,58 @@ class Chronicle(Protocol):
 
     def commit(self, kind: str, d: Mapping[str, Any], *, t: int, gen: int) -> asyncio.Future[bool] | None:
         """It happened, and is to outlive everything: done when it does. None when there is nothing to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """With `secret` a client may come back for `ttl_ms`. `number` is no secret."""
+
+    secret: str = field(repr=False)
+    number: int
+    ttl_ms: int
+
+
+class Tenancy(Chronicle, Protocol):
+    """A session that is this process's own, and its journal."""
+
+    on_lost: Callable[[], None]
+    """Called once when it is not ours any more: fall silent, write nothing."""
+
+    def may_act(self) -> bool:
+        """Whether to speak now: asked for every block of sound."""
+
+    async def ticket(self, user: str) -> Ticket | None:
+        """A new secret for coming back; None when nobody could."""
+
+    def confirm(self, number: int) -> None:
+        """The client has got the secret of that number."""
+
+    async def release(self, *, over: bool, orphan: bool = False) -> None:
+        """Give it back, when everything is written. `over`: nobody comes back to it; `orphan`: another worker is to go on with it."""
+
+
+class Returned(Protocol):
+    """A session that goes on, folded from its journal."""
+
+    @property
+    def chronicle(self) -> Tenancy: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def rounds(self) -> rounds.State: ...
+
+
+class Sessions(Protocol):
+    """All sessions' journals, and whose they are (`agent.sessions.chronicle.Chronicler`)."""
+
+    async def begin(self, session: str, *, adoptable: bool = False) -> Tenancy:
+        """A new session. `adoptable`: another worker can go on with it."""
+
+    async def claim(self, session: str, user: str, secret: str) -> Ticket:
+        """Somebody shows a secret to come back. Raises `ResumeRefused`, `StoreError`."""
+
+    async def reopen(self, session: str, *, adoptable: bool = False) -> Returned:
+        """Go on with a session that was claimed. Raises `Taken`, `StoreError`."""
+
+    async def adopt(self, session: str) -> Returned:
+        """Go on with a session whose worker has died. Raises `Taken`, `StoreError`."""

@@ -74,14 +74,20 @@ class Recording:
     """One a conversation. `now` is the media sample being sent, `generation` the current one, `gen_of` that of an answer."""
 
     def __init__(
-        self, chronicle: Chronicle, now: Callable[[], int], generation: Callable[[], int], gen_of: Callable[[Hashable], int | None]
+        self,
+        chronicle: Chronicle,
+        now: Callable[[], int],
+        generation: Callable[[], int],
+        gen_of: Callable[[Hashable], int | None],
+        first: int = 0,
     ) -> None:
+        """`first`: answers that were numbered before, at most."""
         self._chronicle = chronicle
         self._now = now
         self._generation = generation
         self._gen_of = gen_of
         self._answers: weakref.WeakKeyDictionary[Hashable, _Answer] = weakref.WeakKeyDictionary()
-        self._count = 0
+        self._count = first
         self._sound: tuple[int, int, int] | None = None
         """Sound that went out: its generation, and media samples from and to."""
 
@@ -90,9 +96,13 @@ class Recording:
         """Whether what is said is written down beyond the session."""
         return self._chronicle.stored
 
-    def begin(self, about: Mapping[str, str]) -> None:
-        """The first event: org, user, persona, version, language, door."""
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """The first event: org, user, persona, version, language, door; where another worker can go on with it, room and agent; what the client wants."""
         self._write("session", about)
+
+    def pause(self) -> None:
+        """The client is gone: what waits to be a stretch is written down."""
+        self._settle()
 
     def end(self, reason: str) -> None:
         self._settle()
@@ -122,6 +132,11 @@ class Recording:
         elif kind in TOLD:
             self._write(TOLD[kind], _content(message), gen, t)
         return None
+
+    def number_of(self, speech: Hashable) -> int | None:
+        """The number of an answer of which something was written down."""
+        answer = self._answers.get(speech)
+        return None if answer is None else answer.number
 
     def corrected(self, gen: int, text: str) -> None:
         """The client has reported that this is what was heard of an answer that was cut."""

@@ -46,6 +46,12 @@ class TellingHost(Protocol):
 
     def show(self, packet: Packet) -> None: ...
 
+    def began(self, gen: int, speech: object) -> None:
+        """The first sound of a stretch of an answer goes out."""
+
+    def ended(self, gen: int, t: int) -> None:
+        """A stretch of an answer has gone out, up to media sample `t`."""
+
 
 class Telling:
     """One a conversation. `stages_wanted`: by the client; `fingerprint`: where the client has to find its clock by the voice's loudness; `blendshapes`: where it
@@ -64,7 +70,9 @@ class Telling:
         fingerprint: Fingerprint | None,
         blendshapes: Blendshapes | None,
         on_event: Callable[[str, float], None],
+        commands: int = 0,
     ) -> None:
+        """`commands`: that were numbered before, at most."""
         self._host = host
         self._timeline = timeline
         self._driving = driving
@@ -78,7 +86,7 @@ class Telling:
         self._on_event = on_event
         self._asked_at: float | None = None
         self._late = 0
-        self._commands = 0
+        self._commands = commands
         self._happened: deque[tuple[Message, int, int, int]] = deque(maxlen=RETOLD)
 
     def asked(self, now: float) -> None:
@@ -115,6 +123,7 @@ class Telling:
                         self._on_event("answer_seconds", time.monotonic() - self._asked_at)
                         self._asked_at = None
                     self._host.send(GenerationStart(t0=t), gen=gen, t=t)
+                    self._host.began(gen, self._output.script_of(segment).speech)
                     self._tell_stages(gen, t, self._output.script_of(segment).speech)
                 case Caption(text=text):
                     self._host.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
@@ -132,6 +141,7 @@ class Telling:
                     script = self._output.script_of(segment)
                     self._host.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
                     self._host.send(GenerationEnd(t_end=t), gen=gen, t=t)
+                    self._host.ended(gen, t)
                     self._captions.end()
             self._output.fired(fired)
 

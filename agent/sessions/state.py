@@ -75,7 +75,7 @@ class Skipped:
 @dataclass(frozen=True, slots=True)
 class State:
     """`seq`: the last event that is in it. `t` and `gen`: the highest there were. `dropped`: items that were forgotten because of `ITEMS`. `heard_t`: the media
-    sample that the client confirmed last. `ended`: why, or None."""
+    sample that the client confirmed last. `ended`: why, or None. `room`, `agent`: the LiveKit room and the agent's identity there; `wants`: of the client."""
 
     seq: int = 0
     wall_ms: int = 0
@@ -87,6 +87,9 @@ class State:
     persona: str = ""
     version: str = ""
     language: str = ""
+    room: str = ""
+    agent: str = ""
+    wants: tuple[str, ...] = ()
     state: str = "idle"
     heard_t: int = 0
     ended: str | None = None

@@ -27,7 +27,7 @@ from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
 from agent.transports.livekit_preconnect import PreConnect
 from agent.transports.livekit_voice import Voice, Voices
-from agent.transports.visit import error_message, refusal
+from agent.transports.visit import REFUSALS, error_message, refusal
 
 logger = logging.getLogger("visavis.livekit")
 
@@ -320,7 +320,7 @@ class Attendance:
             raise
         try:
             return await self._host.open(line, hello, place=place, identity=line.identity, room=self._room)
-        except (Busy, NotReady, UnknownPersona) as error:
+        except REFUSALS as error:
             raise await self._refused(line, refusal(error)) from None
         except Exception as error:
             logger.exception("job %s: the conversation could not begin", self._invitation.job_id)
@@ -439,14 +439,21 @@ class Attendance:
             self._grace = None
             self._host.rejoined(self._gone)
             logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
-            if self._guest is not None:  # the client's own hello may come before livekit-server has told us who sends it, and is lost then
-                self._guarded(self._guest.receive, Envelope(ClientHello()))
+            self._tasks.start(self._welcome_back(participant.identity), "welcome back")
         self._news.set()
+
+    async def _welcome_back(self, identity: str) -> None:
+        """The client's own hello may come before livekit-server has told us who sends it, and is lost then; and nobody hears anything while it joins."""
+        await self._reachable(identity)
+        if identity == self._linked and self._guest is not None and self._grace is None:
+            self._guarded(lambda guest: guest.present(), self._guest)
 
     def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._linked and self._grace is None:
             self._grace = asyncio.get_running_loop().call_later(self._grace_seconds, self._gone)
             self._host.deserted(self._gone)
+            if self._guest is not None:
+                self._guarded(lambda guest: guest.absent(), self._guest)
         self._news.set()
 
     def _participant_changed(self, *_: object) -> None:

@@ -14,6 +14,8 @@ from agent.conversation.ports import Guest, Transport
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS, ProtocolError
 from agent.protocol.messages import AudioChunk, ClientHello, ErrorMessage, Message, StartListen, StopListen
+from agent.sessions.secrets import ResumeRefused
+from agent.sessions.store import StoreError
 from agent.transports.inbox import Complaints, Inbox
 
 logger = logging.getLogger("visavis.transports")
@@ -70,9 +72,23 @@ def error_message(code: str, message: str, retry_ms: int | None = None) -> Error
     return ErrorMessage(code=code, message=message, recoverable=KINDS[code].recoverable, retry_ms=retry_ms)
 
 
-def refusal(error: Busy | NotReady | UnknownPersona) -> ErrorMessage:
-    """What a client is told when the host does not take it."""
+REFUSALS: Final = (Busy, NotReady, UnknownPersona, ResumeRefused, Taken, StoreError)
+"""Why a host does not take a client."""
+STORE_RETRY_MS: Final = 2_000
+
+
+def refusal(error: Exception) -> ErrorMessage:
+    """What a client is told when the host does not take it, for one of `REFUSALS`."""
     match error:
+        case ResumeRefused(why="taken"):
+            return error_message("resume_taken", str(error), error.retry_ms)
+        case ResumeRefused():
+            return error_message("resume_refused", str(error))
+        case Taken():
+            return error_message("resume_taken", str(error), error.retry_ms)
+        case StoreError():
+            logger.warning("a session cannot be resumed: %s", error)
+            return error_message("resume_taken", "the journal cannot be reached at the moment", STORE_RETRY_MS)
         case Busy():
             return error_message("busy", str(error), error.retry_ms)
         case NotReady():
@@ -190,7 +206,7 @@ class Visit:
     async def _open(self, hello: ClientHello) -> Guest:
         try:
             return await self._host.open(self._client, hello, place=self._place, identity=self._identity)
-        except (Busy, NotReady, UnknownPersona) as error:
+        except REFUSALS as error:
             raise TurnedAway(refusal(error)) from None
 
     def _take(self, data: str | bytes, uplink: Uplink) -> None:
