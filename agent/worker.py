@@ -243,7 +243,7 @@ async def run_worker(
         raise ConfigError("LIVEKIT_API_KEY and LIVEKIT_API_SECRET must both be set: the worker registers with them")
     metrics, watch = Metrics(), LoopWatch()
     chronicler = Chronicler(config.journal)
-    host = ConversationHost(config, engines, metrics.event, chronicler.open)
+    host = ConversationHost(config, engines, metrics.event, chronicler)
     attendants = Attendants(host, config, grace_seconds=grace_seconds)
     try:
         registration = Registration(config.livekit.url, key, secret, config.agent_name, attendants, on_ready)

@@ -10,11 +10,12 @@ from typing import Final, Protocol
 
 from livekit.agents import llm
 
-from agent.conversation.ports import Tenancy, Ticket
+from agent.conversation.ports import Tenancy
 from agent.conversation.returning import Past, media_time, restored, snapshot_of
 from agent.conversation.rounds import Rounds
 from agent.conversation.tickets import Tickets
 from agent.protocol.messages import ClientHello, Message, PageState, Playout, ResumeSecret
+from agent.sessions.chronicle import Ticket
 from agent.widget import events
 from agent.widget.effects import Restore, Send
 from agent.widget.state import START

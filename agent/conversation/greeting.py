@@ -6,9 +6,9 @@ from typing import Final
 
 from agent.config import Persona
 from agent.conversation import echo
-from agent.conversation.ports import Ticket
 from agent.media.arkit import ARKIT
 from agent.protocol.messages import PersonaInfo, ResumeTicket, ServerHello
+from agent.sessions.chronicle import Ticket
 
 BLENDSHAPES: Final = "blendshapes"
 """What a client wants that has a face of ARKit's names and nothing to move it."""

@@ -14,14 +14,14 @@ import soxr
 from livekit import rtc
 from livekit.agents import APIError
 
-from agent.config import Config
+from agent.config import Config, Journal
 from agent.conversation.conversation import Conversation
 from agent.conversation.parts import Engines
-from agent.conversation.ports import Returned, Sessions, Tenancy, Ticket, Transport
+from agent.conversation.ports import Returned, Sessions, Tenancy, Transport
 from agent.conversation.returning import Past
 from agent.media.block import Pcm
 from agent.protocol.messages import RATE, ClientHello, ErrorMessage, Language, LanguageChoice
-from agent.sessions.chronicle import Unwritten
+from agent.sessions.chronicle import Chronicler, Ticket
 
 logger = logging.getLogger("visavis.conversation")
 
@@ -85,7 +85,7 @@ class ConversationHost:
         self.config = config
         self._engines = engines
         self._on_event = on_event
-        self._sessions = sessions or Unwritten()
+        self._sessions = sessions or Chronicler(Journal(content="off"))
         self._places: set[Place] = set()
         self._waiting: deque[asyncio.Future[Place]] = deque()
         self._conversations: dict[str, Conversation] = {}

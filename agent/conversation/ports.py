@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from agent.media.block import Block
 from agent.protocol.envelope import Envelope
 from agent.protocol.frames import Frame
 from agent.protocol.messages import ErrorMessage
+from agent.sessions.chronicle import Ticket
 from agent.sessions.state import State
 from agent.widget import state as rounds
 
@@ -76,15 +76,6 @@ class Chronicle(Protocol):
 
     def commit(self, kind: str, d: Mapping[str, Any], *, t: int, gen: int) -> asyncio.Future[bool] | None:
         """It happened, and is to outlive everything: done when it does. None when there is nothing to wait for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """With `secret` a client may come back for `ttl_ms`. `number` is no secret."""
-
-    secret: str = field(repr=False)
-    number: int
-    ttl_ms: int
 
 
 class Tenancy(Chronicle, Protocol):

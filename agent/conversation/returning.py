@@ -11,11 +11,11 @@ from typing import Final
 
 from livekit.agents import llm
 
-from agent.conversation.ports import Ticket
 from agent.media.block import BLOCK_SAMPLES
 from agent.protocol import messages
 from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import RATE, Line, PastCommand
+from agent.sessions.chronicle import Ticket
 from agent.sessions.state import Item, State
 from agent.widget import state as rounds
 from agent.widget.effects import Restore

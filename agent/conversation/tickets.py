@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from agent.conversation.ports import Tenancy, Ticket
+from agent.conversation.ports import Tenancy
+from agent.sessions.chronicle import Ticket
 from agent.sessions.secrets import RENEW_MS
 
 
