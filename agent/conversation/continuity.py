@@ -10,11 +10,12 @@ from typing import Final, Protocol
 
 from livekit.agents import llm
 
+from agent.conversation.client import Client
 from agent.conversation.ports import Tenancy
 from agent.conversation.returning import Past, media_time, restored, snapshot_of
 from agent.conversation.rounds import Rounds
 from agent.conversation.tickets import Tickets
-from agent.protocol.messages import ClientHello, Message, PageState, Playout, ResumeSecret
+from agent.protocol.messages import ClientHello, PageState, Playout, ResumeSecret
 from agent.sessions.chronicle import Ticket
 from agent.widget import events
 from agent.widget.effects import Restore, Send
@@ -30,9 +31,6 @@ class ContinuityHost(Protocol):
     """The conversation, as what outlives it sees it."""
 
     session_id: str
-
-    def tell(self, message: Message, kept: asyncio.Future[bool] | None) -> None:
-        """Tell the client, when `kept` is done."""
 
     def greet(self) -> None:
         """Tell the client who is here, and what it does."""
@@ -51,7 +49,14 @@ class Continuity:
     """One a conversation; implements `rounds.RoundsHost`. `t` and `gen`: the media sample being sent and the current generation; `past`: of a session that goes on."""
 
     def __init__(
-        self, host: ContinuityHost, tenancy: Tenancy, hello: ClientHello, t: Callable[[], int], gen: Callable[[], int], past: Past | None
+        self,
+        host: ContinuityHost,
+        client: Client,
+        tenancy: Tenancy,
+        hello: ClientHello,
+        t: Callable[[], int],
+        gen: Callable[[], int],
+        past: Past | None,
     ) -> None:
         self.past = past
         self.since = 0 if past is None else past.state.seq
@@ -62,8 +67,9 @@ class Continuity:
         """Nobody will come back."""
         self.wants = tuple(hello.wants)
         self.tickets = Tickets(tenancy, None if past is None else past.ticket, self._renewed)
-        self.rounds = Rounds(self, tenancy, t, gen, START if past is None else past.rounds)
+        self.rounds = Rounds(self, client, tenancy, t, gen, START if past is None else past.rounds)
         self._host = host
+        self._client = client
         self._asides: weakref.WeakSet[Hashable] = weakref.WeakSet()
         """What is said and answers no question."""
         self._reported: float | None = None
@@ -142,14 +148,11 @@ class Continuity:
 
     # ------------------------------------------------------------------------------------------------------- from the rounds
 
-    def tell(self, message: Message, kept: asyncio.Future[bool] | None) -> None:
-        self._host.tell(message, kept)
-
     def restore(self, restore: Restore, kept: asyncio.Future[bool] | None) -> None:
         if self.back:
             omitted = 0 if self.past is None else self.past.state.dropped
             unfinished = self.rounds.state.current.unfinished
-            self.tell(restored(self._host.memory(), restore, omitted=omitted, unfinished=unfinished), kept)
+            self._client.tell(restored(self._host.memory(), restore, omitted=omitted, unfinished=unfinished), kept)
 
     def ask_again(self, request: Send) -> None:
         self._host.ask_again(request)
@@ -158,4 +161,4 @@ class Continuity:
         self._host.clear()
 
     def _renewed(self, ticket: Ticket) -> None:
-        self.tell(ResumeSecret(secret=ticket.secret, number=ticket.number, ttl_ms=ticket.ttl_ms), None)
+        self._client.tell(ResumeSecret(secret=ticket.secret, number=ticket.number, ttl_ms=ticket.ttl_ms), None)

@@ -19,6 +19,7 @@ from agent.config import Config, Persona
 from agent.conversation import echo
 from agent.conversation.aligning import Aligning
 from agent.conversation.captions import Captions, Mouthpiece
+from agent.conversation.client import Client
 from agent.conversation.context import PageContext
 from agent.conversation.continuity import Continuity
 from agent.conversation.ear import Ear
@@ -27,7 +28,6 @@ from agent.conversation.engine import Deaf, agent_session, bound_events, bound_m
 from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
 from agent.conversation.greeting import BLENDSHAPES, greeting
-from agent.conversation.outgoing import Outgoing
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
 from agent.conversation.ports import Tenancy, Transport
@@ -40,7 +40,7 @@ from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
 from agent.conversation.telling import Telling
 from agent.dialogue.completeness import sure_beginning
-from agent.media.blendshapes import Blendshapes, Packet
+from agent.media.blendshapes import Blendshapes
 from agent.media.block import Block
 from agent.media.driving import Driving
 from agent.media.fingerprint import Fingerprint
@@ -48,8 +48,7 @@ from agent.media.pump import Pump
 from agent.media.timeline import Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
-from agent.protocol.errors import KINDS, ProtocolError
-from agent.protocol.frames import Frame, Kind
+from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import (
     MAX_TEXT,
     RATE,
@@ -64,7 +63,6 @@ from agent.protocol.messages import (
     Goodbye,
     InterruptReason,
     LanguageChoice,
-    Message,
     PageState,
     Ping,
     Playout,
@@ -116,19 +114,20 @@ class Conversation:
         self._parts = parts
         self._on_event = on_event
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
-        self._state: State = "idle"
         self._typed = 0
-        self._frames = 0
-        self._outgoing = Outgoing(transport)
         self._closing = False
         self._listening = True
         self._context = PageContext()
+        if past is not None and (page := past.page(time.time_ns() // 1_000_000)) is not None:
+            self._context.update(page, time.monotonic())
         self._stages = Stages()
         self._preparing: object = None
         """The answer that was asked for last."""
         tenancy.on_lost = self._lost
         self._tenancy = tenancy
-        continuity = Continuity(self, tenancy, hello, lambda: self._timeline.t, lambda: self._generations.current, past)
+        self.client = Client(transport, lambda: self._generations.current, lambda *told: self._recording.sent(*told), on_event)
+        """Whom everything is told."""
+        continuity = Continuity(self, self.client, tenancy, hello, lambda: self._timeline.t, lambda: self._generations.current, past)
         self._continuity, self._rounds = continuity, continuity.rounds
         self._timeline = Timeline(continuity.t)
         self._generations = Generations(continuity.generation)
@@ -145,11 +144,12 @@ class Conversation:
             on_content=self._content,
             on_engine_cut=lambda: self.interrupt("operator"),
         )
-        self._floor = Floor(self, transport, self._timeline, self._driving, self._generations, self._output)
+        self._floor = Floor(self, self.client, transport, self._timeline, self._driving, self._generations, self._output)
         self._captions = Captions()
         self._wants_face = BLENDSHAPES in hello.wants
         self._telling = Telling(
             self,
+            self.client,
             self._timeline,
             self._driving,
             self._output,
@@ -219,7 +219,7 @@ class Conversation:
         bound_events(session)
         self._tasks.start(self._pump.run(), "pump")
         self._tasks.start(self._continuity.tickets.renew(identity), "resume secrets")
-        self.set_state("listening")
+        self.client.set_state("listening")
         self._continuity.begin()
         if self._persona.greeting and self._continuity.silent:
             session.say(self._persona.greeting, allow_interruptions=True)
@@ -235,9 +235,9 @@ class Conversation:
         """Send the server's hello, and what the digital human is doing."""
         back, ticket = self._continuity.back, self._continuity.tickets.current
         stored, face = self._recording.stored, self._wants_face
-        self.send(greeting(self.session_id, self._persona_id, self._persona, stored=stored, face=face, resumed=back, ticket=ticket))
-        if self._state != "idle":
-            self.send(StateUpdate(state=self._state))
+        self.client.send(greeting(self.session_id, self._persona_id, self._persona, stored=stored, face=face, resumed=back, ticket=ticket))
+        if self.client.state != "idle":
+            self.client.send(StateUpdate(state=self.client.state))
 
     async def aclose(self, reason: str, *, last_word: ErrorMessage | None = None) -> None:
         """Hold it no longer, and free everything. The session goes on when its client comes back, unless that cannot be. May be called twice, and from a task of
@@ -262,7 +262,7 @@ class Conversation:
         except Exception as error:  # a LiveKit room that is gone makes the engine's own clean-up fail
             logger.info("session %s: the engine closed with an error: %r", self.session_id, error)
         finally:
-            self._outgoing.let_go()
+            self.client.let_go()
             if over:
                 self._recording.end(reason)
             else:
@@ -278,7 +278,7 @@ class Conversation:
         self._ending = asyncio.get_running_loop().create_task(self.aclose("another worker has it"))
 
     def _task_failed(self, error: BaseException) -> None:
-        self._error("internal", "a fault of the server ended the session; connect again")
+        self.client.fail("internal", "a fault of the server ended the session; connect again")
         self._ending = asyncio.get_running_loop().create_task(self.aclose(f"a task failed: {error!r}"))
 
     # ------------------------------------------------------------------------------------------------------- from the client
@@ -315,11 +315,11 @@ class Conversation:
                     self._ear.switch(mode)
             case ContextUpdate() as update:
                 refused = self._context.update(update, time.monotonic())
-                self.send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
+                self.client.send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
                 if refused is None and update.interrupt and self.busy():
                     self.interrupt("context")
             case Ping(id=ping_id):
-                self.send(Pong(id=ping_id, t=self._timeline.t))
+                self.client.send(Pong(id=ping_id, t=self._timeline.t))
             case Playout() as playout:
                 if self._floor.report(playout):
                     self._continuity.reported(playout)
@@ -333,7 +333,7 @@ class Conversation:
             case UiEvent():
                 pass
             case other:
-                self._error("bad_message", f"{other.type} is not expected at this door")
+                self.client.fail("bad_message", f"{other.type} is not expected at this door")
 
     def absent(self) -> None:
         self._continuity.absent()
@@ -345,22 +345,22 @@ class Conversation:
         try:
             why = self._continuity.page(page)
         except ProtocolError as error:
-            self._error(error.code, str(error))
+            self.client.fail(error.code, str(error))
             return
         if why is not None:
-            self._error("bad_message", why)
+            self.client.fail("bad_message", why)
 
     def text_input(self, text: str) -> None:
         """The user typed: an answer that is being given is interrupted, then this is answered."""
         text = text.strip()
         if not text:
-            self._error("bad_message", "text_input.text: expected something to read")
+            self.client.fail("bad_message", "text_input.text: expected something to read")
             return
         self._ear.reset()
         if self.busy():
             self.interrupt("text")
         self._typed += 1
-        self.send(AsrFinal(id=f"t{self._continuity.since + self._typed}", text=text, via="text"))
+        self.client.send(AsrFinal(id=f"t{self._continuity.since + self._typed}", text=text, via="text"))
         self._rounds.asked("text", text)
         self._telling.asked(time.monotonic())
         self._tasks.start(self._answer(text, self._floor.interrupts), "answer")
@@ -380,7 +380,7 @@ class Conversation:
 
     def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
         if len(event.text) > MAX_TEXT:
-            self._error("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(event.text)}")
+            self.client.fail("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(event.text)}")
             return
         self.text_input(event.text)
 
@@ -394,7 +394,7 @@ class Conversation:
         return self._context.text(time.monotonic())
 
     def busy(self) -> bool:
-        return self._state in ("thinking", "speaking") or self._timeline.current is not None
+        return self.client.state in ("thinking", "speaking") or self._timeline.current is not None
 
     def sounding(self) -> bool:
         segment = self._timeline.current
@@ -418,7 +418,7 @@ class Conversation:
         self._recording.voice(kind, sample)
 
     def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
-        self.send(AsrPartial(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
+        self.client.send(AsrPartial(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
         if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
             self._speaker.read_ahead(sure)
 
@@ -450,19 +450,19 @@ class Conversation:
         now = time.monotonic()
         self._telling.asked(now)
         self._stages.question("commit", now)
-        self.send(AsrFinal(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
+        self.client.send(AsrFinal(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
         self._rounds.asked("speech", transcript.text)
 
     def recognition_failed(self, error: Exception) -> None:
-        self._error("asr_failed", "speech recognition failed; say it again, or type")
+        self.client.fail("asr_failed", "speech recognition failed; say it again, or type")
 
     def voice_failed(self, error: Exception) -> None:
         logger.error("session %s: the voice failed", self.session_id, exc_info=error)
-        self._error("tts_failed", "the voice failed; the answer goes on as text")
+        self.client.fail("tts_failed", "the voice failed; the answer goes on as text")
 
     def nothing_said(self) -> None:
         logger.warning("session %s: the language model's answer holds no word", self.session_id)
-        self._error("llm_failed", "the language model had nothing to say; ask again, or otherwise")
+        self.client.fail("llm_failed", "the language model had nothing to say; ask again, or otherwise")
         self._rounds.failed("the language model had nothing to say")
 
     # ------------------------------------------------------------------------------------------------------- interruption
@@ -496,14 +496,11 @@ class Conversation:
 
     # ------------------------------------------------------------------------------------------------------- rounds
 
-    def began(self, gen: int, speech: object) -> None:
+    def stretch_began(self, gen: int, speech: object) -> None:
         self._continuity.began(gen, speech, self._recording.number_of(speech) if isinstance(speech, SpeechHandle) else None)
 
-    def ended(self, gen: int, t: int) -> None:
+    def stretch_ended(self, gen: int, t: int) -> None:
         self._rounds.ended(gen, t)
-
-    def tell(self, message: Message, kept: asyncio.Future[bool] | None) -> None:
-        self._outgoing.send(message, self._generations.current, None, kept)
 
     def memory(self) -> llm.ChatContext:
         return self._speaker.chat_ctx
@@ -550,7 +547,7 @@ class Conversation:
             "thinking": "thinking",
             "speaking": "speaking",
         }
-        self.set_state(states[event.new_state])
+        self.client.set_state(states[event.new_state])
         if event.new_state == "listening":
             bound_memory(self._session, self._speaker)
             self._speaker.read_ahead("")
@@ -562,33 +559,12 @@ class Conversation:
         kind = getattr(error, "type", "")
         if kind == "llm_error":
             logger.error("session %s: the language model failed: %s", self.session_id, getattr(error, "error", error))
-            self._error("llm_failed", "the language model failed; ask again")
+            self.client.fail("llm_failed", "the language model failed; ask again")
             self._rounds.failed("the language model failed")
-            self.set_state("listening")
+            self.client.set_state("listening")
 
     def _unspoken(self, text: str) -> None:
         """Text of which no sound could be made: it is shown."""
         gen = self._generations.current
-        self.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
+        self.client.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen)
         self._captions.show(text)
-
-    # ------------------------------------------------------------------------------------------------------- to the client
-
-    def set_state(self, state: State, reason: str | None = None) -> None:
-        if state != self._state:
-            self._state = state
-            self.send(StateUpdate(state=state, reason=reason))
-
-    def _error(self, code: str, message: str) -> None:
-        kind = KINDS[code]
-        self._on_event(f"error:{code}", 1.0)
-        self.send(ErrorMessage(code=kind.code, message=message, recoverable=kind.recoverable))
-
-    def show(self, packet: Packet) -> None:
-        """Frames of the face, which may be lost."""
-        self._frames += 1
-        self._transport.show(Frame(Kind.BLENDSHAPES, packet.payload, self._generations.current, self._frames, packet.t))
-
-    def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None:
-        gen = self._generations.current if gen is None else gen
-        self._outgoing.send(message, gen, t, self._recording.sent(message, gen, t))

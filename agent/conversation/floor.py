@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
 
+from agent.conversation.client import Client
 from agent.conversation.generations import Generations
 from agent.conversation.heard import Cut, Heard
 from agent.conversation.output import Output
@@ -22,11 +23,9 @@ from agent.protocol.messages import (
     GenerationEnd,
     Hold,
     InterruptReason,
-    Message,
     Playout,
     Resume,
     ServerInterrupt,
-    State,
 )
 
 logger = logging.getLogger("visavis.floor")
@@ -41,10 +40,6 @@ SHORT_SAMPLES: Final = RATE * 150 // 1000
 
 class FloorHost(Protocol):
     """Whom the floor tells, and whom it asks."""
-
-    def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None: ...
-
-    def set_state(self, state: State, reason: str | None = None) -> None: ...
 
     def stop_engine(self) -> asyncio.Future[None]:
         """Cancel what the engine is doing. Done when it has written down what was heard."""
@@ -72,13 +67,21 @@ class Floor:
     """One a conversation."""
 
     def __init__(
-        self, host: FloorHost, transport: Transport, timeline: Timeline, driving: Driving, generations: Generations, output: Output
+        self,
+        host: FloorHost,
+        client: Client,
+        transport: Transport,
+        timeline: Timeline,
+        driving: Driving,
+        generations: Generations,
+        output: Output,
     ) -> None:
         self.heard = Heard()
         self.interrupts = 0
         self.settling: asyncio.Future[None] | None = None
         """The engine writes down what was heard of the answer that was interrupted last."""
         self._host = host
+        self._client = client
         self._transport = transport
         self._timeline = timeline
         self._driving = driving
@@ -99,7 +102,7 @@ class Floor:
         self._transport.clear()
         segment = self._timeline.current
         if segment is not None and segment.started_t is not None:
-            self._host.send(Hold(cut_t=self._held_at), gen=segment.gen, t=self._held_at)
+            self._client.send(Hold(cut_t=self._held_at), gen=segment.gen, t=self._held_at)
         self._watch = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._give_up)
 
     def go_on(self) -> None:
@@ -116,7 +119,7 @@ class Floor:
         t0 = self._timeline.resume(back)
         self._driving.again()
         if segment is not None and segment.started_t is not None:
-            self._host.send(Resume(t0=t0, from_t=from_t), gen=segment.gen, t=t0)
+            self._client.send(Resume(t0=t0, from_t=from_t), gen=segment.gen, t=t0)
         self._host.sound_goes_on()
 
     def _give_up(self) -> None:
@@ -143,16 +146,16 @@ class Floor:
         for cut in self._output.cut(lambda segment, script: self.heard.cut(segment, script, cut_t, ear)):
             segment = cut.segment
             cut.correct = _Memory(self._host, segment.gen, cut.script.speech)
-            self._host.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
+            self._client.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
             if segment.started_t is not None:
-                self._host.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
+                self._client.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
         self._host.answer_is_void()
         self._transport.clear()
-        self._host.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
+        self._client.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
         self._host.was_cut(cut_t)
-        self._host.set_state("idle", reason="interrupted")
+        self._client.set_state("idle", reason="interrupted")
         if reason == "voice":
-            self._host.set_state("listening")
+            self._client.set_state("listening")
         self._host.voice_is_settled()
 
     def drop(self) -> None:

@@ -40,6 +40,14 @@ class Past:
         """Above all that were before."""
         return self.state.gen + GENERATIONS_APART
 
+    def page(self, now_ms: int) -> messages.ContextUpdate | None:
+        """What is on the user's screen, if that is not out of date. `now_ms`: Unix time."""
+        page = self.state.page
+        if page is None or (page.expires_ms is not None and page.expires_ms <= now_ms):
+            return None
+        ttl_ms = None if page.expires_ms is None else page.expires_ms - now_ms
+        return messages.ContextUpdate(version=page.version, text=page.text, ttl_ms=ttl_ms)
+
 
 def media_time(state: State, now_ms: int) -> int:
     """The media sample with which a session goes on that was left: later than any before, a whole block. `now_ms`: Unix time."""

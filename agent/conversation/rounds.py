@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from agent.conversation.client import Client
 from agent.conversation.ports import Chronicle
-from agent.protocol.messages import Message, PageRequest, RoundUpdate
+from agent.protocol.messages import PageRequest, RoundUpdate
 from agent.widget import effects, records
 from agent.widget.effects import Effect, Restore, Send
 from agent.widget.events import Answered, Came, Cut, Event, Heard, Interaction, InteractionKind, Left, PageState, Replied, Unanswered
@@ -26,9 +27,6 @@ UNREPORTED_SECONDS: Final = 1.0
 class RoundsHost(Protocol):
     """The conversation, as its rounds see it."""
 
-    def tell(self, message: Message, kept: asyncio.Future[bool] | None) -> None:
-        """Tell the client, when `kept` is done."""
-
     def restore(self, restore: Restore, kept: asyncio.Future[bool] | None) -> None:
         """A client has come, or come back: give it back what it had."""
 
@@ -42,8 +40,11 @@ class RoundsHost(Protocol):
 class Rounds:
     """One a conversation; implements `ports.Chronicle` around another. `t` and `gen`: the media sample being sent and the current generation."""
 
-    def __init__(self, host: RoundsHost, chronicle: Chronicle, t: Callable[[], int], gen: Callable[[], int], state: State = START) -> None:
+    def __init__(
+        self, host: RoundsHost, client: Client, chronicle: Chronicle, t: Callable[[], int], gen: Callable[[], int], state: State = START
+    ) -> None:
         self._host = host
+        self._client = client
         self._chronicle = chronicle
         self._t = t
         self._gen = gen
@@ -204,15 +205,15 @@ class Rounds:
             case effects.Restore():
                 self._host.restore(effect, kept)
             case effects.AskPage(number):
-                self._host.tell(PageRequest(round=number), kept)
+                self._client.tell(PageRequest(round=number), kept)
             case effects.Confirmed(number, loop):
-                self._host.tell(RoundUpdate(round=number, loop=loop, status="confirmed"), kept)
+                self._client.tell(RoundUpdate(round=number, loop=loop, status="confirmed"), kept)
             case effects.RolledBack(number, counter, reason):
-                self._host.tell(RoundUpdate(round=number, loop=counter, status="rolled_back", reason=reason), kept)
+                self._client.tell(RoundUpdate(round=number, loop=counter, status="rolled_back", reason=reason), kept)
             case effects.Finished(number, loop, outcome):
-                self._host.tell(RoundUpdate(round=number, loop=loop, status=outcome), kept)
+                self._client.tell(RoundUpdate(round=number, loop=loop, status=outcome), kept)
             case effects.Closed(number):
-                self._host.tell(RoundUpdate(round=number, loop=self.state.counter, status="closed"), kept)
+                self._client.tell(RoundUpdate(round=number, loop=self.state.counter, status="closed"), kept)
             case effects.Withdraw():
                 pass  # whoever cut the answer has silenced it
 
