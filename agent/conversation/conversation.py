@@ -116,6 +116,7 @@ class Conversation:
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
         self._typed = 0
         self._closing = False
+        self._silenced = False
         self._listening = True
         self._context = PageContext()
         if past is not None and (page := past.page(time.time_ns() // 1_000_000)) is not None:
@@ -161,7 +162,7 @@ class Conversation:
             on_event=on_event,
             commands=continuity.since,
         )
-        self._pump = Pump(self._timeline, self._play, self._telling.fired, transport.ahead_seconds)
+        self._pump = Pump(self._timeline, self._play, self._telling.fired, transport.ahead_seconds, self._look)
         self._echo = echo.EchoCanceller(self._pump.now) if echo.WANT in hello.wants else None
 
         turn = config.turn
@@ -511,10 +512,15 @@ class Conversation:
     def clear(self) -> None:
         self._floor.drop()
 
-    async def _play(self, block: Block) -> None:
-        if not self._tenancy.may_act():
+    def _look(self) -> None:
+        """While it is not sure that the session is ours nothing is said: another worker may be speaking."""
+        silenced, self._silenced = self._silenced, not self._tenancy.may_act()
+        if self._silenced:
             self._floor.hold()
-            return
+        elif silenced:
+            self._floor.go_on()
+
+    async def _play(self, block: Block) -> None:
         self._telling.ahead(block)
         if self._echo is not None:
             self._echo.played(block)
