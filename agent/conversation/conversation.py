@@ -6,40 +6,38 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import Any
 
 from livekit import rtc
-from livekit.agents import AgentSession, llm
-from livekit.agents.voice.events import AgentStateChangedEvent, ErrorEvent, SpeechCreatedEvent
-from livekit.agents.voice.room_io import TextInputEvent
+from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.aio import Tasks
 from agent.config import Config, Persona
 from agent.conversation import echo
 from agent.conversation.aligning import Aligning
-from agent.conversation.captions import Captions, Mouthpiece
+from agent.conversation.answering import Answering
+from agent.conversation.captions import Captions
 from agent.conversation.client import Client
 from agent.conversation.context import PageContext
 from agent.conversation.continuity import Continuity
 from agent.conversation.ear import Ear
-from agent.conversation.ear_ports import VoiceEvent
-from agent.conversation.engine import Deaf, agent_session, bound_events, bound_memory, room_options
+from agent.conversation.engine import agent_session
 from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
 from agent.conversation.greeting import BLENDSHAPES, greeting
+from agent.conversation.listening import Listening
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
 from agent.conversation.ports import Tenancy, Transport
-from agent.conversation.recognizers import Transcript, recognizer
+from agent.conversation.recognizers import recognizer
 from agent.conversation.recording import Recording
-from agent.conversation.returning import Past, conversation, without_last_question
+from agent.conversation.returning import Past, conversation
 from agent.conversation.script import Scripts
 from agent.conversation.speaker import Speaker
 from agent.conversation.stages import AnswerStage, Stages
 from agent.conversation.stillness import Stillness
 from agent.conversation.telling import Telling
-from agent.dialogue.completeness import sure_beginning
 from agent.media.blendshapes import Blendshapes
 from agent.media.block import Block
 from agent.media.driving import Driving
@@ -51,9 +49,7 @@ from agent.protocol.envelope import Envelope
 from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import (
     MAX_TEXT,
-    RATE,
     AsrFinal,
-    AsrPartial,
     AssistantTextDelta,
     ClientHello,
     ClientInterrupt,
@@ -70,7 +66,6 @@ from agent.protocol.messages import (
     ResumeConfirm,
     Settings,
     StartListen,
-    State,
     StateUpdate,
     StopListen,
     TextInput,
@@ -80,11 +75,6 @@ from agent.version import project_version
 from agent.widget.effects import Send
 
 logger = logging.getLogger("visavis.conversation")
-
-SETTLE_SECONDS: Final = 2.0
-"""How long the engine may take to write down what was heard of an interrupted answer."""
-BARELY: Final = RATE
-"""An answer of which at most so much was heard has barely begun."""
 
 
 class Conversation:
@@ -117,7 +107,7 @@ class Conversation:
         self._typed = 0
         self._closing = False
         self._silenced = False
-        self._listening = True
+        self._hears = True
         self._context = PageContext()
         if past is not None and (page := past.page(time.time_ns() // 1_000_000)) is not None:
             self._context.update(page, time.monotonic())
@@ -167,8 +157,23 @@ class Conversation:
 
         turn = config.turn
         anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.llm.provider == "local")
+        aligning = None if parts.aligner is None else Aligning(parts.aligner, self._tasks, session_id)
+        memory = None if past is None else conversation(past.state.items)
+        speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning, memory)
+        self._listening = Listening(
+            self.client,
+            self._timeline,
+            self._floor,
+            speaker,
+            self._telling,
+            self._stages,
+            self._recording,
+            continuity,
+            self.interrupt,
+            on_event,
+        )
         self._ear = Ear(
-            self,
+            self._listening,
             parts.vad,
             recognizer(parts.stt, config.limits.stt_seconds),
             turns=TurnTaking(
@@ -180,10 +185,8 @@ class Conversation:
             anticipate=anticipates,
         )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
-        aligning = None if parts.aligner is None else Aligning(parts.aligner, self._tasks, session_id)
-        memory = None if past is None else conversation(past.state.items)
-        self._speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning, memory)
-        self._session = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
+        engine = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
+        self._answering = Answering(engine, speaker, self.client, self._generations, self._scripts, self._recording, continuity)
 
     # ------------------------------------------------------------------------------------------------------- beginning and end
 
@@ -196,34 +199,13 @@ class Conversation:
             door = self._transport.kind
             self._recording.begin({**about, **place, "language": self._ear.language, "door": door, "wants": list(self._continuity.wants)})
         self.greet()
-        session = self._session
-        session.on("agent_state_changed", self._agent_state_changed)
-        session.on("speech_created", self._speech_created)
-        session.on("error", self._engine_error)
-        session.on("function_tools_executed", self._recording.tools)
-        session.input.audio = Deaf()
-        session.output.audio = self._output
-        if room is None:
-            session.output.transcription = Mouthpiece()
-            await session.start(self._speaker, record=False)
-        else:
-            await session.start(
-                self._speaker,
-                room=room,
-                session_host=False,
-                record=False,
-                room_options=room_options(identity, self._room_text),
-            )
-            self._captions.attach(session.output.transcription)
-            session.output.transcription = Mouthpiece(session.output.transcription)
-            self._tasks.start(self._captions.publish(), "captions")
-        bound_events(session)
+        await self._answering.start(self._output, self._captions, self._tasks, self._written, room, identity)
         self._tasks.start(self._pump.run(), "pump")
         self._tasks.start(self._continuity.tickets.renew(identity), "resume secrets")
         self.client.set_state("listening")
         self._continuity.begin()
         if self._persona.greeting and self._continuity.silent:
-            session.say(self._persona.greeting, allow_interruptions=True)
+            self._answering.say(self._persona.greeting)
         if self._config.limits.session_minutes:
             self._tasks.start(self._end_after(self._config.limits.session_minutes * 60), "time limit")
 
@@ -257,7 +239,7 @@ class Conversation:
             self._output.close()
             await self._tasks.aclose()
             await self._ear.aclose()  # before the engine: what is understood now would begin an answer
-            await asyncio.wait_for(self._session.aclose(), timeout=5)
+            await self._answering.aclose()
         except TimeoutError:
             logger.warning("session %s: the engine did not close within 5 s", self.session_id)
         except Exception as error:  # a LiveKit room that is gone makes the engine's own clean-up fail
@@ -286,7 +268,7 @@ class Conversation:
 
     def hear(self, pcm: bytes) -> None:
         """Microphone sound, see `ports.Guest`."""
-        if self._listening and not self._closing:
+        if self._hears and not self._closing:
             self._ear.push(pcm if self._echo is None else self._echo.clean(pcm))
             self._stillness.heard()
 
@@ -297,14 +279,14 @@ class Conversation:
         self._recording.received(envelope.message)
         match envelope.message:
             case ClientHello() as hello:
-                if not self._continuity.missed(hello, sounding=self.sounding()):
+                if not self._continuity.missed(hello, sounding=self._listening.sounding()):
                     self.greet()
                     self._telling.again()
             case StartListen():
-                self._listening = True
+                self._hears = True
             case StopListen():
                 self._ear.finish()
-                self._listening = False
+                self._hears = False
             case TextInput(text=text):
                 self.text_input(text)
             case ClientInterrupt():
@@ -317,7 +299,7 @@ class Conversation:
             case ContextUpdate() as update:
                 refused = self._context.update(update, time.monotonic())
                 self.client.send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
-                if refused is None and update.interrupt and self.busy():
+                if refused is None and update.interrupt and self._listening.busy():
                     self.interrupt("context")
             case Ping(id=ping_id):
                 self.client.send(Pong(id=ping_id, t=self._timeline.t))
@@ -358,34 +340,28 @@ class Conversation:
             self.client.fail("bad_message", "text_input.text: expected something to read")
             return
         self._ear.reset()
-        if self.busy():
+        if self._listening.busy():
             self.interrupt("text")
         self._typed += 1
         self.client.send(AsrFinal(id=f"t{self._continuity.since + self._typed}", text=text, via="text"))
         self._rounds.asked("text", text)
         self._telling.asked(time.monotonic())
-        self._tasks.start(self._answer(text, self._floor.interrupts), "answer")
+        self._answer(text)
 
-    async def _answer(self, text: str, interrupts: int, again: Send | None = None) -> None:
-        """Answer a typed question, once the memory of what was interrupted is settled; not at all when that was interrupted as well. `again`: it was asked before,
-        and what is known of its answer is said from the first word on."""
-        if self._floor.settling is not None:
-            await asyncio.wait([self._floor.settling], timeout=SETTLE_SECONDS)
-        if again is not None:
-            await self._speaker.update_chat_ctx(without_last_question(self._speaker.chat_ctx, text))
-        if interrupts != self._floor.interrupts:
+    def _answer(self, text: str, again: Send | None = None) -> None:
+        """Unless it is interrupted before it can be."""
+        interrupts = self._floor.interrupts
+        answer = self._answering.answer(text, self._floor.settling, lambda: interrupts == self._floor.interrupts, again)
+        self._tasks.start(answer, "answer")
+
+    def _written(self, text: str) -> None:
+        """In the room's chat."""
+        if len(text) > MAX_TEXT:
+            self.client.fail("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(text)}")
             return
-        speech = self._session.generate_reply(user_input=text, input_modality="text")
-        if again is not None:
-            self._speaker.go_on(speech, again.text, whole=again.whole)
+        self.text_input(text)
 
-    def _room_text(self, session: AgentSession[Any], event: TextInputEvent) -> None:
-        if len(event.text) > MAX_TEXT:
-            self.client.fail("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(event.text)}")
-            return
-        self.text_input(event.text)
-
-    # ------------------------------------------------------------------------------------------------------- from the ear
+    # ------------------------------------------------------------------------------------------------------- what the speaker asks, and tells
 
     @property
     def language(self) -> LanguageChoice:
@@ -393,45 +369,6 @@ class Conversation:
 
     def context(self) -> str | None:
         return self._context.text(time.monotonic())
-
-    def busy(self) -> bool:
-        return self.client.state in ("thinking", "speaking") or self._timeline.current is not None
-
-    def sounding(self) -> bool:
-        segment = self._timeline.current
-        return segment is not None and segment.started_t is not None
-
-    def hold(self) -> None:
-        self._floor.hold()
-
-    def go_on(self) -> None:
-        self._floor.go_on()
-
-    def barge_in(self) -> bool:
-        barely_begun = self._floor.barely_begun(BARELY)
-        self.interrupt("voice")
-        return barely_begun
-
-    def went_on(self, question: str) -> None:
-        self._speaker.supersede(question)
-
-    def voice(self, kind: VoiceEvent, sample: int) -> None:
-        self._recording.voice(kind, sample)
-
-    def heard_partial(self, line: int, transcript: Transcript, *, prepared: bool = False) -> None:
-        self.client.send(AsrPartial(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
-        if not prepared and not self.busy() and (sure := sure_beginning(transcript.text)):
-            self._speaker.read_ahead(sure)
-
-    def fell_silent(self, seconds: float) -> None:
-        now = time.monotonic()
-        self._stages.fell_silent(now - seconds, now)
-
-    def anticipated(self, *, used: bool) -> None:
-        self._on_event(f"anticipated:{'used' if used else 'dropped'}", 1.0)
-
-    def heard_pause(self, transcript: Transcript) -> None:
-        self._stages.question("transcript", time.monotonic())
 
     def reached(self, speech: object, stage: AnswerStage) -> None:
         if isinstance(speech, Hashable):
@@ -446,16 +383,6 @@ class Conversation:
     def wrote(self, speech: object, text: str, *, whole: bool = False) -> None:
         if isinstance(speech, Hashable):
             self._recording.wrote(speech, text, whole=whole)
-
-    def heard_final(self, line: int, transcript: Transcript, end: int) -> None:
-        now = time.monotonic()
-        self._telling.asked(now)
-        self._stages.question("commit", now)
-        self.client.send(AsrFinal(id=f"u{self._continuity.since + line}", text=transcript.text, language=transcript.language))
-        self._rounds.asked("speech", transcript.text)
-
-    def recognition_failed(self, error: Exception) -> None:
-        self.client.fail("asr_failed", "speech recognition failed; say it again, or type")
 
     def voice_failed(self, error: Exception) -> None:
         logger.error("session %s: the voice failed", self.session_id, exc_info=error)
@@ -474,7 +401,7 @@ class Conversation:
         self._on_event("interrupt", 0.0)
 
     def stop_engine(self) -> asyncio.Future[None]:
-        return self._session.interrupt(force=True)
+        return self._answering.stop()
 
     def media_now(self) -> int:
         return self._pump.now()
@@ -504,10 +431,10 @@ class Conversation:
         self._rounds.ended(gen, t)
 
     def memory(self) -> llm.ChatContext:
-        return self._speaker.chat_ctx
+        return self._answering.memory
 
     def ask_again(self, request: Send) -> None:
-        self._tasks.start(self._answer(request.content, self._floor.interrupts, request), "answer again")
+        self._answer(request.content, request)
 
     def clear(self) -> None:
         self._floor.drop()
@@ -531,43 +458,6 @@ class Conversation:
 
     def _content(self) -> None:
         self._pump.wake()
-
-    def _speech_created(self, event: SpeechCreatedEvent) -> None:
-        speech = event.speech_handle
-        self._generations.announce(speech)
-        if event.source == "say":
-            self._continuity.aside(speech)
-        speech.add_done_callback(self._speech_done)
-
-    def _speech_done(self, speech: SpeechHandle) -> None:
-        self._scripts.forget(speech)
-        gen = self._generations.of(speech)
-        if gen is not None and not speech.interrupted:
-            self._rounds.replied(gen)
-
-    def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
-        states: dict[str, State] = {
-            "initializing": "idle",
-            "idle": "idle",
-            "listening": "listening",
-            "thinking": "thinking",
-            "speaking": "speaking",
-        }
-        self.client.set_state(states[event.new_state])
-        if event.new_state == "listening":
-            bound_memory(self._session, self._speaker)
-            self._speaker.read_ahead("")
-
-    def _engine_error(self, event: ErrorEvent) -> None:
-        error = event.error
-        if getattr(error, "recoverable", False):
-            return
-        kind = getattr(error, "type", "")
-        if kind == "llm_error":
-            logger.error("session %s: the language model failed: %s", self.session_id, getattr(error, "error", error))
-            self.client.fail("llm_failed", "the language model failed; ask again")
-            self._rounds.failed("the language model failed")
-            self.client.set_state("listening")
 
     def _unspoken(self, text: str) -> None:
         """Text of which no sound could be made: it is shown."""
