@@ -125,6 +125,7 @@ class _Folding:
 
     def _session(self, event: Event, d: Mapping[str, Any]) -> None:
         self._simple.update({name: _text(d, name) for name in ("org", "user", "persona", "version", "language")})
+        self._simple.update({name: _text(d, name) if name in d else "" for name in ("room", "agent")})
         self._simple["ended"] = None
 
     def _session_end(self, event: Event, d: Mapping[str, Any]) -> None:
@@ -199,7 +200,7 @@ class _Folding:
             del self._commands[next(iter(self._commands))]
 
 
-_SIMPLE: Final = ("org", "user", "persona", "version", "language", "state", "heard_t", "ended", "page", "dropped")
+_SIMPLE: Final = ("org", "user", "room", "agent", "persona", "version", "language", "state", "heard_t", "ended", "page", "dropped")
 
 EFFECTS: Final[Mapping[str, Callable[[_Folding, Event, Mapping[str, Any]], None]]] = {
     "session": _Folding._session,
