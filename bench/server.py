@@ -1,8 +1,9 @@
-"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|chirps|few-chirps]`. Prints `ready`, and for the
-gateway its address.
+"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|chirps|few-chirps|marked]`. Prints `ready`, and for
+the gateway its address.
 
 `real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted. `local-ears`: the local recogniser and turn model
-listen, too. `chirps`: the voice marks moments, see `bench.chirps`; `few-chirps`: in answers of five words.
+listen, too. `chirps`: the voice marks moments, see `bench.chirps`; `few-chirps`: in answers of five words. `marked`: each word
+tells which answer it is of, see `bench.marked`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agent.worker import WorkerEngines, run_worker
 from bench.chirps import ChirpTTS
 from bench.instant import InstantEngines
 from bench.local_engines import DeafenedEngines
+from bench.marked import MarkedEngines
 
 SETTINGS = {"VISAVIS__HTTP__PORT": "0", "VISAVIS__WORKER__PORT": "0", "VISAVIS__LIMITS__SESSIONS": "16"}
 """Environment for it: any free ports."""
@@ -55,6 +57,8 @@ def ears(kind: str) -> WorkerEngines:
         return DeafenedEngines(ConfiguredEngines(load(), "lite"))
     if kind == "chirps":
         return PreparedEngines(voice=ChirpTTS, words=CHIRPING_WORDS)
+    if kind == "marked":
+        return MarkedEngines()
     if kind == "few-chirps":
         return PreparedEngines(voice=ChirpTTS, answer=lambda context: "One two three four five.")
     return PreparedEngines(ears=silero(), words=LONG_WORDS) if kind == "real-ears" else PreparedEngines()

@@ -149,7 +149,9 @@ class Recording:
         self._write(kind, {"sample": sample})
 
     def reached(self, speech: Hashable | None, stage: AnswerStage) -> None:
-        """An answer that is being prepared came so far; the first time counts."""
+        """An answer that is being prepared came so far; the first time counts. What is to be spoken is written down before."""
+        if stage == "first_chunk" and (known := self._answers.get(speech)) is not None and known.text:
+            self._delta(known, whole=False)
         kind = {"first_token": "llm_first_token", "first_sound": "tts_first_audio"}.get(stage)
         if kind is None or (answer := self._answer(speech)) is None or stage in answer.reached:
             return

@@ -12,6 +12,8 @@ NAMES: Final = frozenset(
     {
         "org",
         "user",
+        "room",
+        "agent",
         "persona",
         "version",
         "door",

@@ -125,7 +125,7 @@ class _Folding:
 
     def _session(self, event: Event, d: Mapping[str, Any]) -> None:
         self._simple.update({name: _text(d, name) for name in ("org", "user", "persona", "version", "language")})
-        self._simple.update({name: value for name in ("room", "agent") if isinstance(value := d.get(name, ""), str)})
+        self._simple.update({name: _text(d, name) if name in d else "" for name in ("room", "agent")})
         wants = d.get("wants", ())
         self._simple["wants"] = tuple(want for want in wants if isinstance(want, str)) if isinstance(wants, Sequence) else ()
         self._simple["ended"] = None

@@ -74,8 +74,8 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`seq`: the last event that is in it. `t` and `gen`: the highest there were. `dropped`: items that were forgotten because of `ITEMS`. `heard_t`: the media
-    sample that the client confirmed last. `ended`: why, or None. `room`, `agent`: the LiveKit room and the agent's identity there; `wants`: of the client."""
+    """`seq`: the last event that is in it. `t` and `gen`: the highest there were. `room` and `agent`: in a LiveKit room, its name, and the agent's identity there.
+    `dropped`: items that were forgotten because of `ITEMS`. `heard_t`: the media sample that the client confirmed last. `ended`: why, or None. `wants`: of the client."""
 
     seq: int = 0
     wall_ms: int = 0
@@ -84,11 +84,11 @@ class State:
     round: int = 0
     org: str = ""
     user: str = ""
+    room: str = ""
+    agent: str = ""
     persona: str = ""
     version: str = ""
     language: str = ""
-    room: str = ""
-    agent: str = ""
     wants: tuple[str, ...] = ()
     state: str = "idle"
     heard_t: int = 0
