@@ -101,19 +101,23 @@ def refusal(error: Exception) -> ErrorMessage:
 class Arrivals:
     """Frames between the network and the visit: bounded, and over at once when the client leaves."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most_bytes: int | None = None) -> None:
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(size)
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._end: str | None = None
 
     async def put(self, data: str | bytes) -> None:
-        """Queue a frame; waits while there is no room."""
+        """Queue a frame; waits while there is no room for another one."""
+        self._bytes += len(data)
         await self._queue.put(data)
 
     def offer(self, data: str | bytes) -> bool:
         """Queue a frame, or return False when there is no room."""
-        if self._queue.full():
+        if self._queue.full() or (self._most_bytes is not None and self._bytes + len(data) > self._most_bytes):
             return False
         self._queue.put_nowait(data)
+        self._bytes += len(data)
         return True
 
     def end(self, reason: str) -> None:
@@ -127,6 +131,7 @@ class Arrivals:
         """The next frame. Raises `Gone`."""
         if self._end is None:
             data = await self._queue.get()
+            self._bytes -= len(data)
         if self._end is not None:
             raise Gone(self._end)
         return data

@@ -30,6 +30,12 @@ export interface Model {
   readonly hasMicrophone: boolean;
   readonly muted: boolean;
   readonly lines: readonly Line[];
+  /** There is a conversation to come back to. */
+  readonly returning: boolean;
+  /** What became of the conversation that was left: it goes on, or this is another one. */
+  readonly news: "back" | "anew" | null;
+  /** Lines of this conversation that came before those that are shown. */
+  readonly omitted: number;
   /** The last spoken questions with their times; `waterfall`: the view of them is open. */
   readonly turns: readonly Turn[];
   readonly waterfall: boolean;
