@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from agent import config
 from agent.sessions.content import without_content
 from agent.sessions.events import Event
 from agent.sessions.journal import Journal
-from agent.sessions.stores import opener
+from agent.sessions.recorder import Recorder
+from agent.sessions.stores import opener, recordings_of
+from agent.sessions.take import Take, Unrecorded
 
 
 class Chronicle:
     """Of one session. Media time `t` and generation `gen` are the caller's. What `d` holds is not changed afterwards by anybody."""
 
-    def __init__(self, journal: Journal | None, session: str, *, words: bool) -> None:
-        """`journal`: None writes nothing; `words`: whether what is said is written down."""
+    def __init__(self, journal: Journal | None, session: str, *, words: bool, recorder: Recorder | None = None) -> None:
+        """`journal`: None writes nothing; `words`: whether what is said is written down; `recorder`: None records nothing."""
         self._journal = journal
         self._session = session
         self._words = words
         self._seq = 0
+        self._recorder = recorder
+
+    @cached_property
+    def sound(self) -> Take | Unrecorded:
+        """Where the sound of both sides is recorded, if it is. It is to be closed."""
+        return Unrecorded() if self._recorder is None else self._recorder.open(self._session, self._recorded)
+
+    def _recorded(self, file: str, t0: int, wall_ms: int) -> None:
+        self.write("recording", {"file": file, "t0": t0, "wall_ms": wall_ms}, t=t0, gen=0)
 
     @property
     def stored(self) -> bool:
@@ -59,20 +71,27 @@ class Chronicler:
         """Raises `ConfigError`."""
         self._words = settings.keeps_words
         off = settings.content == "off"
-        self.journal = None if off else Journal(opener(settings), retention_days=settings.retention_days)
+        recordings = recordings_of(settings)
+        self.journal = None if off else Journal(opener(settings), retention_days=settings.retention_days, sweep_files=recordings.sweep)
+        self.recorder = Recorder(recordings) if settings.recording else None
 
     def start(self) -> None:
+        if self.recorder is not None:
+            self.recorder.start()
         if self.journal is not None:
             self.journal.start()
 
     def open(self, session: str) -> Chronicle:
-        return Chronicle(self.journal, session, words=self._words)
+        return Chronicle(self.journal, session, words=self._words, recorder=self.recorder)
 
     def problems(self) -> list[str]:
-        """What keeps the journal from keeping what it is told, in plain words."""
-        return [] if self.journal is None or self.journal.problem is None else [self.journal.problem]
+        """What keeps the journal, or recordings, from keeping what they are told, in plain words."""
+        kept = (part.problem for part in (self.journal, self.recorder) if part is not None)
+        return [problem for problem in kept if problem is not None]
 
     async def aclose(self) -> None:
         """Write what is left; after the conversations have ended."""
+        if self.recorder is not None:
+            await self.recorder.aclose()
         if self.journal is not None:
             await self.journal.aclose()
