@@ -209,7 +209,8 @@ class Conversation:
 
     def greet(self) -> None:
         """Send the server's hello."""
-        self.send(greeting(self.session_id, self._persona_id, self._persona, stored=self._recording.stored, face=self._wants_face))
+        kept = {"stored": self._recording.stored, "recorded": self._recording.recorded}
+        self.send(greeting(self.session_id, self._persona_id, self._persona, **kept, face=self._wants_face))
 
     async def aclose(self, reason: str) -> None:
         """End the conversation and free everything. May be called twice, and from a task of the conversation."""
@@ -233,6 +234,7 @@ class Conversation:
         finally:
             self._outgoing.let_go()
             self._recording.end(reason)
+            self._recording.close()
             await self._parts.aclose()
             await self._transport.close(None)
             self.ended.set()
@@ -247,6 +249,7 @@ class Conversation:
     def hear(self, pcm: bytes) -> None:
         """Microphone sound, see `ports.Guest`."""
         if self._listening and not self._closing:
+            self._recording.heard(pcm, self._pump.now())
             self._ear.push(pcm if self._echo is None else self._echo.clean(pcm))
             self._stillness.heard()
 
@@ -424,7 +427,7 @@ class Conversation:
         self._telling.ahead(block)
         if self._echo is not None:
             self._echo.played(block)
-        self._recording.played(block)
+        self._recording.played(block, self._pump.now())
         await self._transport.play(block)
 
     # ------------------------------------------------------------------------------------------------------- from the engine

@@ -25,8 +25,8 @@ FEATURES: Final = (
 )
 
 
-def greeting(session_id: str, persona_id: str, persona: Persona, *, stored: bool, face: bool) -> ServerHello:
-    """`stored`: words are written down beyond the session; `face`: the client wants frames of the whole face."""
+def greeting(session_id: str, persona_id: str, persona: Persona, *, stored: bool, recorded: bool, face: bool) -> ServerHello:
+    """`stored`: words are written down beyond the session; `recorded`: the sound is; `face`: the client wants frames of the whole face."""
     info = PersonaInfo(id=persona_id, name=persona.name, language=persona.language)
     names = list(ARKIT) if face else None
-    return ServerHello(session_id=session_id, features=list(FEATURES), persona=info, stored=stored, blendshapes=names)
+    return ServerHello(session_id=session_id, features=list(FEATURES), persona=info, stored=stored, recorded=recorded, blendshapes=names)
