@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from typing import Final
 
 from agent.sessions.ogg_opus import Disk
@@ -58,7 +59,7 @@ class Recorder:
 
     async def aclose(self) -> None:
         """End all recordings and write what is left, for a few seconds at most. May be called twice."""
-        for take in self._takes:
+        for take in list(self._takes):
             take.close()
         self._over.set()
         self._work.set()
@@ -78,6 +79,7 @@ class Recorder:
                 self._serve(take)
                 if take.over:
                     self._takes.remove(take)
+                time.sleep(0)  # the event loop goes first
             if over:
                 return
             if self._takes:
