@@ -216,9 +216,9 @@ class Conversation:
 
     def greet(self) -> None:
         """Send the server's hello, and what the digital human is doing."""
-        back, ticket = self._continuity.back, self._continuity.tickets.current
-        stored, face = self._recording.stored, self._wants_face
-        self.client.send(greeting(self.session_id, self._persona_id, self._persona, stored=stored, face=face, resumed=back, ticket=ticket))
+        kept = {"stored": self._recording.stored, "recorded": self._recording.recorded}
+        back = {"resumed": self._continuity.back, "ticket": self._continuity.tickets.current}
+        self.client.send(greeting(self.session_id, self._persona_id, self._persona, **kept, **back, face=self._wants_face))
         if self.client.state != "idle":
             self.client.send(StateUpdate(state=self.client.state))
 
@@ -250,6 +250,7 @@ class Conversation:
                 self._recording.end(reason)
             else:
                 self._recording.pause()
+            self._recording.close()
             await self._tenancy.release(over=over)
             await self._parts.aclose()
             await self._transport.close(last_word)
@@ -269,6 +270,7 @@ class Conversation:
     def hear(self, pcm: bytes) -> None:
         """Microphone sound, see `ports.Guest`."""
         if self._hears and not self._closing:
+            self._recording.heard(pcm, self._pump.now())
             self._ear.push(pcm if self._echo is None else self._echo.clean(pcm))
             self._stillness.heard()
 
@@ -451,7 +453,7 @@ class Conversation:
         self._telling.ahead(block)
         if self._echo is not None:
             self._echo.played(block)
-        self._recording.played(block)
+        self._recording.played(block, self._pump.now())
         await self._transport.play(block)
 
     # ------------------------------------------------------------------------------------------------------- from the engine

@@ -29,19 +29,18 @@ FEATURES: Final = (
 
 
 def greeting(
-    session_id: str, persona_id: str, persona: Persona, *, stored: bool, face: bool, resumed: bool, ticket: Ticket | None
+    session_id: str, persona_id: str, persona: Persona, *, stored: bool, recorded: bool, face: bool, resumed: bool, ticket: Ticket | None
 ) -> ServerHello:
-    """`stored`: words are written down beyond the session; `face`: the client wants frames of the whole face; `resumed`: the session goes on; `ticket`: for coming
-    back to it."""
+    """`stored`: words are written down beyond the session; `recorded`: the sound is; `face`: the client wants frames of the whole face; `resumed`: the session goes on;
+    `ticket`: for coming back to it."""
     info = PersonaInfo(id=persona_id, name=persona.name, language=persona.language)
-    names = list(ARKIT) if face else None
-    resume = None if ticket is None else ResumeTicket(secret=ticket.secret, number=ticket.number, ttl_ms=ticket.ttl_ms)
     return ServerHello(
         session_id=session_id,
         features=list(FEATURES),
         persona=info,
         stored=stored,
+        recorded=recorded,
         resumed=resumed,
-        resume=resume,
-        blendshapes=names,
+        resume=None if ticket is None else ResumeTicket(secret=ticket.secret, number=ticket.number, ttl_ms=ticket.ttl_ms),
+        blendshapes=list(ARKIT) if face else None,
     )

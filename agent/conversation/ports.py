@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
-from agent.media.block import Block
+from agent.media.block import Block, Pcm
 from agent.protocol.envelope import Envelope
 from agent.protocol.frames import Frame
 from agent.protocol.messages import ErrorMessage
@@ -61,6 +61,26 @@ class Guest(Protocol):
         """The client has gone (or must go): end the conversation and free everything. May be called twice."""
 
 
+class Sound(Protocol):
+    """Where both sides of a conversation are recorded (`agent.sessions.take.Take`). `now` is the media sample that is due now. No method ever waits, or raises."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether what is said now is recorded."""
+
+    def heard(self, pcm: bytes, now: int) -> None:
+        """Microphone sound, as `Guest.hear` gets it."""
+
+    def played(self, t: int, pcm: Pcm | None, now: int) -> None:
+        """The block at media sample `t` goes out; None: a blank."""
+
+    def cut(self) -> None:
+        """What went out ahead of time and is not due yet was called back."""
+
+    def close(self) -> None:
+        """The conversation is over."""
+
+
 class Chronicle(Protocol):
     """Where a conversation writes down what happens (`agent.sessions.chronicle.Chronicle`). No method ever waits, or raises."""
 
@@ -70,6 +90,10 @@ class Chronicle(Protocol):
     @property
     def stored(self) -> bool:
         """Whether what is said is written down beyond the session."""
+
+    @property
+    def sound(self) -> Sound:
+        """The same one each time."""
 
     def write(self, kind: str, d: Mapping[str, Any], *, t: int, gen: int) -> None:
         """It happened at media sample `t`, in generation `gen`."""

@@ -83,6 +83,7 @@ class Recording:
     ) -> None:
         """`first`: answers that were numbered before, at most."""
         self._chronicle = chronicle
+        self._tape = chronicle.sound
         self._now = now
         self._generation = generation
         self._gen_of = gen_of
@@ -96,6 +97,11 @@ class Recording:
         """Whether what is said is written down beyond the session."""
         return self._chronicle.stored
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the sound of both sides is, too."""
+        return self._tape.recorded
+
     def begin(self, about: Mapping[str, Any]) -> None:
         """The first event: org, user, persona, version, language, door; where another worker can go on with it, room and agent; what the client wants."""
         self._write("session", about)
@@ -107,6 +113,10 @@ class Recording:
     def end(self, reason: str) -> None:
         self._settle()
         self._write("session_end", {"reason": reason})
+
+    def close(self) -> None:
+        """No more sound is recorded."""
+        self._tape.close()
 
     # ------------------------------------------------------------------------------------------------------- messages
 
@@ -120,6 +130,8 @@ class Recording:
     def sent(self, message: Message, gen: int, t: int | None) -> asyncio.Future[bool] | None:
         """To the client. What is returned is done when the client may be told; None: at once."""
         kind = type(message)
+        if isinstance(message, ServerInterrupt | Hold):
+            self._tape.cut()
         if kind in PROMISED:
             return self._chronicle.commit(PROMISED[kind], _content(message), t=self._now() if t is None else t, gen=gen)
         if isinstance(message, GenerationStart):
@@ -169,8 +181,13 @@ class Recording:
         if whole or (answer.text and now - answer.since >= DELTA_SECONDS):
             self._delta(answer, whole=whole)
 
-    def played(self, block: Block) -> None:
-        """20 ms go out."""
+    def heard(self, pcm: bytes, now: int) -> None:
+        """Microphone sound came while media sample `now` was due."""
+        self._tape.heard(pcm, now)
+
+    def played(self, block: Block, now: int) -> None:
+        """20 ms go out, perhaps ahead of time: `now` is the media sample that is due."""
+        self._tape.played(block.t, None if block.blank else block.pcm, now)
         if self._sound is not None:
             gen, start, end = self._sound
             if not block.blank and block.gen == gen and block.t == end and end - start < SOUND_SAMPLES:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from agent.conversation.client import Client
-from agent.conversation.ports import Chronicle
+from agent.conversation.ports import Chronicle, Sound
 from agent.protocol.messages import PageRequest, RoundUpdate
 from agent.widget import effects, records
 from agent.widget.effects import Effect, Restore, Send
@@ -70,6 +70,10 @@ class Rounds:
     @property
     def stored(self) -> bool:
         return self._chronicle.stored
+
+    @property
+    def sound(self) -> Sound:
+        return self._chronicle.sound
 
     @property
     def round(self) -> int:

@@ -28,6 +28,7 @@ OBSERVED: Final = frozenset(
         "error",
         "listen",
         "ui_event",
+        "recording",
         "round_came",
         "round_left",
         "round_interaction",

@@ -45,7 +45,7 @@ export class App {
     const { language, persona } = around.options;
     const microphonePossible = isSecureContext && navigator.mediaDevices !== undefined;
     this.model = {
-      phase: "waiting", info: null, unreachable: false, persona, answering: "", stored: null, language, locale: chooseLocale(language, navigator.languages),
+      phase: "waiting", info: null, unreachable: false, persona, answering: "", stored: null, recorded: null, language, locale: chooseLocale(language, navigator.languages),
       state: "idle", connection: null, problem: isSecureContext ? null : problem("microphone_insecure_origin", { origin: location.origin }),
       microphonePossible, hasMicrophone: false, muted: false, lines: [], returning: this.waits(), news: null, omitted: 0, turns: [], waterfall: false,
     };
@@ -204,7 +204,7 @@ export class App {
     ];
     this.change({
       phase: "talking", state: session.state, connection: { status: "connected", door: session.door }, hasMicrophone: session.hasMicrophone, muted: session.muted,
-      answering: session.hello.persona.name, stored: session.hello.stored,
+      answering: session.hello.persona.name, stored: session.hello.stored, recorded: session.hello.recorded,
     });
   }
 

@@ -4,12 +4,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { App } from "../src/app.ts";
 import type { Options } from "../src/options.ts";
 
+/** What the session's server says of recording. */
+let recorded = false;
+
 /** A session whose server is the test. */
 class TestSession {
   id: string;
   readonly door = "peer";
   state = "listening";
-  readonly hello = { session_id: "s-1", rate: 48000, features: [], persona: { id: "default", name: "Vera", language: "auto" }, ai: true, stored: true };
+  readonly hello = { session_id: "s-1", rate: 48000, features: [], persona: { id: "default", name: "Vera", language: "auto" }, ai: true, stored: true, recorded };
   readonly log = [];
   muted = false;
   hasMicrophone = true;
@@ -119,6 +122,7 @@ beforeEach(() => {
   info = READY;
   ticket = undefined;
   granted = true;
+  recorded = false;
 });
 
 afterEach(async () => {
@@ -301,6 +305,26 @@ describe("the conversation", () => {
     expect(document.documentElement.lang).toBe("zh-CN");
     expect(get("text-input").getAttribute("placeholder")).toBe("输入消息");
     expect(location.search).toBe("?lang=zh");
+  });
+
+  it.each([["auto", "is recorded on this server, as sound and as text"], ["zh", "会录音"]] as const)("says before a conversation that it is recorded (%s)", async (language, words) => {
+    info = { ...READY, stored: true, recorded: true };
+    open({ language });
+    await settle();
+    expect(document.body.textContent).toContain(words);
+    expect(document.body.textContent).not.toContain("is stored");
+  });
+
+  it("shows what the session says of recording, whatever the server said before", async () => {
+    recorded = true;
+    await begin();
+    expect(document.body.textContent).toContain("is recorded on this server");
+  });
+
+  it("believes a session that says that it is not recorded", async () => {
+    info = { ...READY, recorded: true };
+    await begin();
+    expect(document.body.textContent).toContain("is stored on this server");
   });
 
   it("shows what the session says of storage", async () => {

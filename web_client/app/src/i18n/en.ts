@@ -6,6 +6,7 @@ export const en = {
   invite: "Talk with me in English or Chinese, or write. I answer aloud, and you may cut in whenever you like.",
   ai: "I am an AI, not a person.",
   stored: "What is said here is stored on this server.",
+  recorded: "What is said here is recorded on this server, as sound and as text.",
   notStored: "What is said here is not stored.",
   listed: "Answers come from a small list; no language model is set.",
 
