@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from agent import config
-from agent.sessions.redis_streams import ANSWER_SECONDS, CONNECT_SECONDS, PREFIX
+from agent.sessions.redis_client import ANSWER_SECONDS, CONNECT_SECONDS, PREFIX
 from agent.sessions.sqlite import BUSY_SECONDS
 from agent.sessions.store import StoreError
 from agent.sessions.stores import SQLITE
