@@ -212,8 +212,8 @@ async def test_a_conversation_that_ended_leaves_nothing_behind(host: Conversatio
 async def test_memory_is_bounded(host: ConversationHost) -> None:
     conversation, _ = await begin(host)
     for i in range(2_000):
-        conversation._session.emit("agent_state_changed", _state_event(i))  # type: ignore[arg-type]
-    assert len(conversation._session._recorded_events) <= 256
+        conversation._answering._session.emit("agent_state_changed", _state_event(i))  # type: ignore[arg-type]
+    assert len(conversation._answering._session._recorded_events) <= 256
 
 
 def _state_event(i: int) -> Any:

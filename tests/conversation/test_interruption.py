@@ -203,9 +203,7 @@ async def test_what_the_client_heard_corrects_what_is_remembered(engines: Instan
     assert len(thought) > len("Answer number")
     assert conversation._floor.settling is not None
     await conversation._floor.settling
-    await client.until(
-        lambda: any(i.type == "message" and i.role == "assistant" and i.interrupted for i in conversation._speaker.chat_ctx.items)
-    )
+    await client.until(lambda: any(i.type == "message" and i.role == "assistant" and i.interrupted for i in conversation.memory().items))
     conversation.receive(Envelope(Playout(gen=1, t_heard=start + int(0.65 * RATE))))
     conversation.receive(Envelope(Playout(gen=1, t_heard=2**50)))
     conversation.receive(Envelope(TextInput(text="second")))
