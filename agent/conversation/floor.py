@@ -152,11 +152,11 @@ class Floor:
         self._host.answer_is_void()
         self._transport.clear()
         self._client.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
-        self._host.was_cut(cut_t)
         self._client.set_state("idle", reason="interrupted")
         if reason == "voice":
             self._client.set_state("listening")
         self._host.voice_is_settled()
+        self._host.was_cut(cut_t)  # at last: what is told of it waits for the journal, and holds up what is told behind it
 
     def drop(self) -> None:
         """Nobody is here: what is being said counts neither as heard nor as cut."""

@@ -46,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
 async def recorded(settings: Settings, engines: InstantEngines) -> AsyncIterator[Recorded]:
     chronicler = Chronicler(settings)
     chronicler.start()
-    host = ConversationHost(Config(journal=settings), engines, chronicle=chronicler.open)
+    host = ConversationHost(Config(journal=settings), engines, sessions=chronicler)
     yield host, chronicler
     await host.aclose()
     await chronicler.aclose()

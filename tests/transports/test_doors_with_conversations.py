@@ -45,7 +45,7 @@ async def chronicler(tmp_path: Path) -> AsyncIterator[Chronicler]:
 
 @pytest.fixture
 async def real_host(chronicler: Chronicler) -> AsyncIterator[ConversationHost]:
-    host = ConversationHost(CONFIG, InstantEngines(), chronicle=chronicler.open)
+    host = ConversationHost(CONFIG, InstantEngines(), sessions=chronicler)
     yield host
     await host.aclose()
 
