@@ -64,6 +64,9 @@ export class FakeAudio {
   constructor() {
     FakeAudio.made.push(this);
   }
+  get paused(): boolean {
+    return this.srcObject === null || this.refusal !== undefined;
+  }
   play = (): Promise<void> => (this.refusal ? Promise.reject(this.refusal) : Promise.resolve());
 }
 
@@ -95,7 +98,7 @@ export class FakeSocket {
   }
 }
 
-export class FakeChannel {
+export class FakeChannel extends EventTarget {
   readyState = "connecting";
   bufferedAmount = 0;
   readonly sent: string[] = [];
@@ -105,7 +108,9 @@ export class FakeChannel {
   constructor(
     readonly label: string,
     readonly options: RTCDataChannelInit,
-  ) {}
+  ) {
+    super();
+  }
   send(data: string): void {
     this.sent.push(data);
   }

@@ -126,6 +126,23 @@ describe("an open door", () => {
   });
 });
 
+describe("what was sent", () => {
+  test("is waited for until it has left", async () => {
+    const { door, peer } = await open();
+    const channel = peer.channels[0]!;
+    await door.flush();
+    channel.bufferedAmount = 100;
+    const gone = vi.fn();
+    void door.flush().then(gone);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(gone).not.toHaveBeenCalled();
+    channel.dispatchEvent(new Event("bufferedamountlow"));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(gone).toHaveBeenCalled();
+    await door.close();
+  });
+});
+
 describe("sound", () => {
   const receiver = (rtpTimestamp: number) => ({
     getSynchronizationSources: () => [{ rtpTimestamp, timestamp: performance.now() }],
@@ -170,6 +187,10 @@ describe("sound", () => {
     peer.ontrack!({ track: {}, receiver: receiver(0) });
     await vi.advanceTimersByTimeAsync(0);
     expect(told).toMatchObject([["trouble", "autoplay_blocked", expect.any(String)]]);
+    door.clock(100_000, 0);
+    expect(door.speaker.heard()).toBeNull(); // it is not
+    FakeAudio.made[0]!.refusal = undefined;
+    expect(door.speaker.heard()).not.toBeNull();
     await door.close();
   });
 });
