@@ -100,6 +100,7 @@ export class Line {
   async open(): Promise<void> {
     try {
       await this.#reach(new Backoff(), ({ code }) => this.#tickets.current !== undefined && WORTH_WAITING.has(code));
+      this.ended.throwIfAborted();
     } catch (error) {
       await this.close();
       throw error;

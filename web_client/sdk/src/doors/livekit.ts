@@ -94,7 +94,7 @@ export class LiveKitDoor implements Door {
 
   /** Resolves when the agent is there. */
   #listen(): Promise<void> {
-    const { RoomEvent } = this.#lib;
+    const { DisconnectReason, RoomEvent } = this.#lib;
     const { events } = this.#setting;
     this.#on(RoomEvent.DataReceived, (payload, participant, _, topic) => {
       if (topic !== TOPIC && topic !== FAST_TOPIC) return;
@@ -113,7 +113,8 @@ export class LiveKitDoor implements Door {
     this.#on(RoomEvent.SignalReconnecting, () => events.status("reconnecting"));
     this.#on(RoomEvent.Reconnecting, () => events.status("reconnecting"));
     this.#on(RoomEvent.Reconnected, () => this.#waiting === undefined && events.status("connected"));
-    this.#on(RoomEvent.Disconnected, () => this.#lost("connection_lost"));
+    // Somebody else has come in by our name: to go back in would only put them out.
+    this.#on(RoomEvent.Disconnected, (reason) => this.#lost(reason === DisconnectReason.DUPLICATE_IDENTITY ? "taken_over" : "connection_lost"));
     this.#on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
       if (this.#isAgent(identity)) this.#bereft();
     });

@@ -79,6 +79,7 @@ const fake = vi.hoisted(() => {
     LocalAudioTrack,
     ConnectionError,
     ConnectionState: { Disconnected: "disconnected" },
+    DisconnectReason: { DUPLICATE_IDENTITY: 2 },
     ConnectionErrorReason: { NotAllowed: 0, ServerUnreachable: 1 },
     RoomEvent: {
       DataReceived: "dataReceived",
@@ -286,6 +287,7 @@ describe("another worker in the place of one that died", () => {
 describe("the end", () => {
   test.each([
     ["the room is over", "disconnected", undefined, [["closed", "connection_lost"]]],
+    ["somebody else has come in by the same name", "disconnected", 2, [["closed", "taken_over"]]],
     [
       "the agent has left and no other comes",
       "participantDisconnected",
