@@ -201,10 +201,6 @@ export class LiveKitDoor implements Door {
     this.#sending = this.#sending.then(() => (this.#closed ? undefined : deliver())).catch(() => undefined);
   }
 
-  async flush(): Promise<unknown> {
-    return this.#sending;
-  }
-
   marks(first: number, levels: Uint8Array): void {
     this.speaker.marks(first, levels);
   }

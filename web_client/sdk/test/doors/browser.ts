@@ -98,7 +98,7 @@ export class FakeSocket {
   }
 }
 
-export class FakeChannel extends EventTarget {
+export class FakeChannel {
   readyState = "connecting";
   bufferedAmount = 0;
   readonly sent: string[] = [];
@@ -108,9 +108,7 @@ export class FakeChannel extends EventTarget {
   constructor(
     readonly label: string,
     readonly options: RTCDataChannelInit,
-  ) {
-    super();
-  }
+  ) {}
   send(data: string): void {
     this.sent.push(data);
   }

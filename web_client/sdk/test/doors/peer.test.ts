@@ -126,23 +126,6 @@ describe("an open door", () => {
   });
 });
 
-describe("what was sent", () => {
-  test("is waited for until it has left", async () => {
-    const { door, peer } = await open();
-    const channel = peer.channels[0]!;
-    await door.flush();
-    channel.bufferedAmount = 100;
-    const gone = vi.fn();
-    void door.flush().then(gone);
-    await vi.advanceTimersByTimeAsync(1000);
-    expect(gone).not.toHaveBeenCalled();
-    channel.dispatchEvent(new Event("bufferedamountlow"));
-    await vi.advanceTimersByTimeAsync(0);
-    expect(gone).toHaveBeenCalled();
-    await door.close();
-  });
-});
-
 describe("sound", () => {
   const receiver = (rtpTimestamp: number) => ({
     getSynchronizationSources: () => [{ rtpTimestamp, timestamp: performance.now() }],
