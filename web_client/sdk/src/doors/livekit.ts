@@ -36,6 +36,8 @@ export class LiveKitDoor implements Door {
   #met: () => void = () => undefined;
   #missed: (error: Error) => void = () => undefined;
   #agent: LiveKit.RemoteParticipant | undefined;
+  /** Of the agent's stay: another worker that comes in by the same name puts the old one out, and the room tells nothing but that. */
+  #sid: string | undefined;
   #voice: LiveKit.RemoteTrack | undefined;
   /** Messages go out one after the other. */
   #sending: Promise<unknown> = Promise.resolve();
@@ -138,6 +140,7 @@ export class LiveKitDoor implements Door {
   #meet(participant: LiveKit.RemoteParticipant): void {
     if (!participant.isAgent || (this.#agent && this.#waiting === undefined)) return;
     this.#agent = participant;
+    this.#sid = participant.sid;
     this.#met();
     if (this.#waiting === undefined) return;
     clearTimeout(this.#waiting);
@@ -160,6 +163,10 @@ export class LiveKitDoor implements Door {
   #hear(track: LiveKit.RemoteTrack, { source }: LiveKit.RemoteTrackPublication, participant: LiveKit.RemoteParticipant): void {
     const { Track, TrackEvent } = this.#lib;
     this.#meet(participant);
+    if (this.#isAgent(participant.identity) && participant.sid !== this.#sid) {
+      this.#sid = participant.sid;
+      this.#setting.events.status("connected");
+    }
     if (!this.#isAgent(participant.identity) || track.kind !== Track.Kind.Audio || source !== Track.Source.Microphone || track === this.#voice) return;
     this.#voice = track;
     this.speaker.attach(track.mediaStreamTrack, track.receiver, true);

@@ -264,6 +264,17 @@ describe("another worker in the place of one that died", () => {
     expect(room.data.at(-1)![1].destinationIdentities).toEqual([identity]);
   });
 
+  test("may put the old one out by coming in under its name, of which the room tells nothing", async () => {
+    const { room, agent, told } = await open();
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    expect(told).toEqual([]);
+    Object.assign(agent, { sid: "PA_2" });
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    expect(told).toEqual([["status", "connected"]]);
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    expect(told).toHaveLength(1);
+  });
+
   test("may come while the room itself is being restored", async () => {
     const { room, agent, told } = await open();
     room.emit("reconnecting");
