@@ -53,8 +53,8 @@ MAX_ARRIVALS: Final = 512
 """Frames that may wait to be read: the parts of the largest message come at once when the first of them was lost and is sent again."""
 MAX_ARRIVED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 MAX_CHANNELS: Final = 8
-MAX_BUFFERED_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of messages that may wait for a client that does not read."""
+MAX_BUFFERED_BYTES: Final = MAX_MESSAGE_BYTES + 1024 * 1024
+"""Bytes of messages that may wait for a client that does not read: the largest one, and others."""
 CLOCK_SAMPLES: Final = 600 * RATE
 """`clock` is told again so often that the 32 bits of RTP time stay unambiguous in a session of days."""
 

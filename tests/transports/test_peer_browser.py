@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -52,6 +53,23 @@ async () => {
   return {packets: packetsReceived, energy: totalAudioEnergy, types: messages.map(({type}) => type)};
 }
 """
+SEND_A_PAGE = """
+async () => {
+  const bytes = new Uint8Array(1024 * 1024);
+  for (let i = 0; i < bytes.length; i += 65536) crypto.getRandomValues(bytes.subarray(i, i + 65536));
+  const content = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  const envelope = (type, d) => JSON.stringify({v: 1, type, gen: 0, seq: 2, t: null, d});
+  const whole = envelope("page_state", {round: 1, version: 1, content});
+  const size = 13_800;
+  const n = Math.ceil(whole.length / size);
+  for (let i = 0; i < n; i++) channel.send(envelope("part", {id: "p1", i, n, data: whole.slice(i * size, (i + 1) * size)}));
+  for (;;) {
+    const parts = messages.filter(({type}) => type === "part").map(({d}) => d);
+    if (parts.length > 0 && parts.length === parts[0].n) return JSON.parse(parts.map(({data}) => data).join("")).d.content === content;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+"""
 
 
 @asynccontextmanager
@@ -100,6 +118,14 @@ async def test_a_page_with_a_microphone_is_heard_and_hears(host: EchoHost, confi
         print(f"\nanswered in {result['answer_ms']:.0f} ms, open after {result['open_ms']:.0f} ms")
         await page.evaluate("connection.close()")
         await host.until(lambda: not host.places)
+
+
+async def test_a_snapshot_of_1_mib_travels_both_ways(host: EchoHost, config: Config, chromium_path: str) -> None:
+    async with page_of(host, config, chromium_path) as page:
+        await page.evaluate(CONNECT, {"token": TOKEN, "microphone": False})
+        async with asyncio.timeout(20):
+            assert await page.evaluate(SEND_A_PAGE) is True
+        assert [envelope.message.type for envelope in host.guests[0].received] == ["page_state"]
 
 
 async def test_a_page_that_is_closed_gives_its_place_back(host: EchoHost, config: Config, chromium_path: str) -> None:

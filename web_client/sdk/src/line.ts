@@ -18,8 +18,8 @@ const HELLO_MS = 10_000;
 /** In a room, what is sent before the other side can hear it is lost: hello is said again. */
 const HELLO_AGAIN_MS = 2_000;
 const HEARTBEAT_MS = 5_000;
-/** How long what was said last may take to go out. */
-const LAST_WORD_MS = 300;
+/** How long the server may take to hear the last word, and hang up. */
+const LAST_WORD_MS = 500;
 
 /** The ticket is good for nothing here: a new session begins. */
 const REFUSED: ReadonlySet<string> = new Set(["resume_refused", "forbidden"]);
@@ -73,6 +73,8 @@ export class Line {
   #wanted: string | undefined;
   /** The session that cannot go on, until that is told. */
   #forgone: SessionEvents["session_lost"] | undefined;
+  /** The server has closed the door, after we have ended. */
+  #hungUp: () => void = () => undefined;
   /** Whom the access token names. */
   #holder: Pick<Ticket, "identity" | "room"> = {};
 
@@ -100,6 +102,7 @@ export class Line {
   async open(): Promise<void> {
     try {
       await this.#reach(new Backoff(), ({ code }) => this.#tickets.current !== undefined && WORTH_WAITING.has(code));
+      this.ended.throwIfAborted();
     } catch (error) {
       await this.close();
       throw error;
@@ -116,7 +119,7 @@ export class Line {
     this.#tickets.forget();
   }
 
-  /** Closes it, once what was said last has gone out if `politely`. */
+  /** Closes it; `politely`: once the server has hung up because of what was said last, or it took too long. */
   async close(politely = false): Promise<void> {
     this.#ending.abort(new ConnectError("aborted", "the session was closed"));
     this.#tickets.release();
@@ -126,7 +129,9 @@ export class Line {
     this.#door = undefined;
     if (politely && door) {
       door.speaker.purge(Infinity);
-      await within(LAST_WORD_MS, () => new ConnectError("timeout", "the last word did not go out"), door.flush()).catch(() => undefined);
+      const hungUp = new Promise<void>((resolve) => (this.#hungUp = resolve));
+      // A connection that is closed at once may take with it what was not read yet.
+      await within(LAST_WORD_MS, () => new ConnectError("timeout", "the server did not hang up"), hungUp).catch(() => undefined);
     }
     await door?.close();
   }
@@ -309,7 +314,7 @@ export class Line {
   }
 
   async #comeBack(reason: string): Promise<void> {
-    if (this.ended.aborted) return;
+    if (this.ended.aborted) return this.#hungUp();
     if (reason === "taken_over") return this.#fail(reason);
     this.#events.connection({ status: "reconnecting", door: this.#kind, reason });
     const backoff = new Backoff();

@@ -30,7 +30,8 @@ export class FakeDoor implements Door {
   readonly sent: Envelope<ClientMessage>[] = [];
   readonly events: DoorEvents;
   readonly close = vi.fn(() => Promise.resolve());
-  readonly flush = vi.fn(() => Promise.resolve());
+  /** Whether the server does so when it hears goodbye. */
+  hangsUp = true;
   #seq = 0;
 
   /** `answer`: whether it greets, and as which session. */
@@ -44,6 +45,7 @@ export class FakeDoor implements Door {
 
   send(envelope: Envelope<ClientMessage>): void {
     this.sent.push(envelope);
+    if (envelope.type === "goodbye" && this.hangsUp) queueMicrotask(() => this.events.closed("connection_lost"));
     if (envelope.type !== "hello" || !this.answer) return;
     const { gen = 0, ...answer } = this.answer;
     this.tell("hello", { ...HELLO, ...answer }, gen);

@@ -194,29 +194,33 @@ describe("a session that another client has taken over", () => {
 });
 
 describe("the end", () => {
-  test("for good says goodbye, waits for it to go out, and forgets the ticket", async () => {
+  test("for good says goodbye, waits for the server to hang up, and forgets the ticket", async () => {
     const store = memory();
-    const { open, last } = scene(hello());
+    const { open, last, connections } = scene(hello());
     const session = await open({ store });
-    let gone!: () => void;
-    last().flush.mockReturnValueOnce(new Promise<void>((resolve) => (gone = resolve)));
+    const door = last();
+    door.hangsUp = false;
     const closing = session.close();
     expect(last().sent.at(-1)!.type).toBe("goodbye");
     expect(store.ticket).toBeUndefined();
     expect(last().speaker.purge).toHaveBeenCalledWith(Infinity);
     await vi.advanceTimersByTimeAsync(100);
-    expect(last().close).not.toHaveBeenCalled();
-    gone();
+    expect(door.close).not.toHaveBeenCalled();
+    door.events.closed("connection_lost");
     await closing;
-    expect(last().close).toHaveBeenCalled();
+    expect(door.close).toHaveBeenCalled();
+    expect(statuses(connections)).toEqual(["connecting", "connected", "closed"]);
   });
 
   test("does not wait long", async () => {
     const { open, last } = scene(hello());
     const session = await open();
-    last().flush.mockReturnValueOnce(new Promise<void>(() => undefined));
+    last().hangsUp = false;
+    const door = last();
     const closing = session.close();
-    await vi.advanceTimersByTimeAsync(300);
+    await vi.advanceTimersByTimeAsync(490);
+    expect(door.close).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(10);
     await closing;
     expect(last().close).toHaveBeenCalled();
   });

@@ -45,8 +45,6 @@ export interface Door {
   clock?(rtp: number, t: number): void;
   /** The voice's loudness in steps of 10 ms, from step `first` on (LiveKit only). */
   marks?(first: number, levels: Uint8Array): void;
-  /** Resolves when what was sent is on its way, as far as that can be known. */
-  flush(): Promise<unknown>;
   close(): Promise<void>;
 }
 

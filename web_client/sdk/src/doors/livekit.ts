@@ -36,6 +36,8 @@ export class LiveKitDoor implements Door {
   #met: () => void = () => undefined;
   #missed: (error: Error) => void = () => undefined;
   #agent: LiveKit.RemoteParticipant | undefined;
+  /** Of the agent's stay: another worker that comes in by the same name puts the old one out, and the room tells nothing but that. */
+  #sid: string | undefined;
   #voice: LiveKit.RemoteTrack | undefined;
   /** Messages go out one after the other. */
   #sending: Promise<unknown> = Promise.resolve();
@@ -94,7 +96,7 @@ export class LiveKitDoor implements Door {
 
   /** Resolves when the agent is there. */
   #listen(): Promise<void> {
-    const { RoomEvent } = this.#lib;
+    const { DisconnectReason, RoomEvent } = this.#lib;
     const { events } = this.#setting;
     this.#on(RoomEvent.DataReceived, (payload, participant, _, topic) => {
       if (topic !== TOPIC && topic !== FAST_TOPIC) return;
@@ -113,7 +115,8 @@ export class LiveKitDoor implements Door {
     this.#on(RoomEvent.SignalReconnecting, () => events.status("reconnecting"));
     this.#on(RoomEvent.Reconnecting, () => events.status("reconnecting"));
     this.#on(RoomEvent.Reconnected, () => this.#waiting === undefined && events.status("connected"));
-    this.#on(RoomEvent.Disconnected, () => this.#lost("connection_lost"));
+    // Somebody else has come in by our name: to go back in would only put them out.
+    this.#on(RoomEvent.Disconnected, (reason) => this.#lost(reason === DisconnectReason.DUPLICATE_IDENTITY ? "taken_over" : "connection_lost"));
     this.#on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
       if (this.#isAgent(identity)) this.#bereft();
     });
@@ -137,6 +140,7 @@ export class LiveKitDoor implements Door {
   #meet(participant: LiveKit.RemoteParticipant): void {
     if (!participant.isAgent || (this.#agent && this.#waiting === undefined)) return;
     this.#agent = participant;
+    this.#sid = participant.sid;
     this.#met();
     if (this.#waiting === undefined) return;
     clearTimeout(this.#waiting);
@@ -159,6 +163,10 @@ export class LiveKitDoor implements Door {
   #hear(track: LiveKit.RemoteTrack, { source }: LiveKit.RemoteTrackPublication, participant: LiveKit.RemoteParticipant): void {
     const { Track, TrackEvent } = this.#lib;
     this.#meet(participant);
+    if (this.#isAgent(participant.identity) && participant.sid !== this.#sid) {
+      this.#sid = participant.sid;
+      this.#setting.events.status("connected");
+    }
     if (!this.#isAgent(participant.identity) || track.kind !== Track.Kind.Audio || source !== Track.Source.Microphone || track === this.#voice) return;
     this.#voice = track;
     this.speaker.attach(track.mediaStreamTrack, track.receiver, true);
@@ -198,10 +206,6 @@ export class LiveKitDoor implements Door {
         : participant.sendText(json, { topic: TOPIC, destinationIdentities });
     // What cannot be sent is lost with the connection, and the room tells of that itself.
     this.#sending = this.#sending.then(() => (this.#closed ? undefined : deliver())).catch(() => undefined);
-  }
-
-  async flush(): Promise<unknown> {
-    return this.#sending;
   }
 
   marks(first: number, levels: Uint8Array): void {

@@ -64,6 +64,9 @@ export class FakeAudio {
   constructor() {
     FakeAudio.made.push(this);
   }
+  get paused(): boolean {
+    return this.srcObject === null || this.refusal !== undefined;
+  }
   play = (): Promise<void> => (this.refusal ? Promise.reject(this.refusal) : Promise.resolve());
 }
 

@@ -79,6 +79,7 @@ const fake = vi.hoisted(() => {
     LocalAudioTrack,
     ConnectionError,
     ConnectionState: { Disconnected: "disconnected" },
+    DisconnectReason: { DUPLICATE_IDENTITY: 2 },
     ConnectionErrorReason: { NotAllowed: 0, ServerUnreachable: 1 },
     RoomEvent: {
       DataReceived: "dataReceived",
@@ -263,6 +264,17 @@ describe("another worker in the place of one that died", () => {
     expect(room.data.at(-1)![1].destinationIdentities).toEqual([identity]);
   });
 
+  test("may put the old one out by coming in under its name, of which the room tells nothing", async () => {
+    const { room, agent, told } = await open();
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    expect(told).toEqual([]);
+    Object.assign(agent, { sid: "PA_2" });
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    expect(told).toEqual([["status", "connected"]]);
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    expect(told).toHaveLength(1);
+  });
+
   test("may come while the room itself is being restored", async () => {
     const { room, agent, told } = await open();
     room.emit("reconnecting");
@@ -286,6 +298,7 @@ describe("another worker in the place of one that died", () => {
 describe("the end", () => {
   test.each([
     ["the room is over", "disconnected", undefined, [["closed", "connection_lost"]]],
+    ["somebody else has come in by the same name", "disconnected", 2, [["closed", "taken_over"]]],
     [
       "the agent has left and no other comes",
       "participantDisconnected",

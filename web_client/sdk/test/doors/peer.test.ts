@@ -170,6 +170,10 @@ describe("sound", () => {
     peer.ontrack!({ track: {}, receiver: receiver(0) });
     await vi.advanceTimersByTimeAsync(0);
     expect(told).toMatchObject([["trouble", "autoplay_blocked", expect.any(String)]]);
+    door.clock(100_000, 0);
+    expect(door.speaker.heard()).toBeNull(); // it is not
+    FakeAudio.made[0]!.refusal = undefined;
+    expect(door.speaker.heard()).not.toBeNull();
     await door.close();
   });
 });

@@ -35,7 +35,7 @@ test.each<[string, Fault]>([
   ['{"v":1,"type":"assistant_text_delta","d":{"id":"a"}}', "bad_message"],
   ['{"v":1,"type":"clock","d":{"rtp":"1","t":0}}', "bad_message"],
   ['{"v":1,"type":"generation_start","d":{"t0":9007199254740993}}', "bad_message"],
-  [JSON.stringify("x".repeat(600_000)), "too_large"],
+  [JSON.stringify("x".repeat(1_600_000)), "too_large"],
 ])("%.60s is a %s", (json, fault) => {
   expect(faultOf(json)).toBe(fault);
 });
