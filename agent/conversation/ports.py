@@ -48,6 +48,12 @@ class Guest(Protocol):
     def receive(self, envelope: Envelope[Any]) -> None:
         """A decoded message from the client, `hello` excepted. Never blocks; a wrong one is answered with an `error` message."""
 
+    def at_rest(self) -> bool:
+        """Whether nobody speaks, and nothing is being prepared: what happens now between two workers is not heard."""
+
+    async def hand_over(self, reason: str) -> None:
+        """Fall silent, free everything, and leave the session to another worker. The client is told nothing. In the place of `aclose`."""
+
     async def aclose(self, reason: str) -> None:
         """The client has gone (or must go): end the conversation and free everything. May be called twice."""
 
