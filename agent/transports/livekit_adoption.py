@@ -75,6 +75,7 @@ class Adoptions:
                 place = self._reserve()
             except (Busy, NotReady):
                 return
+            logger.info("session %s: has no worker", session)
             try:
                 returned = await self._orphanage.adopt(session)
             except Taken:
@@ -88,7 +89,7 @@ class Adoptions:
                 place.release()
                 await returned.chronicle.release(over=False)
                 continue
-            logger.info("session %s: found without a worker, and taken", session)
+            logger.info("session %s: taken, after %d events", session, returned.state.seq)
             self._attend(session, returned, place)
 
 

@@ -333,7 +333,9 @@ class Attendance:
             if self._adopted is not None:
                 returned, self._adopted = self._adopted, None
                 self._persona = returned.state.persona
-                return await self._host.adopt(line, returned, place=place, identity=line.identity, room=self._room)
+                guest = await self._host.adopt(line, returned, place=place, identity=line.identity, room=self._room)
+                logger.info("job %s: the session goes on", self._invitation.job_id)
+                return guest
             dispatch = parse_dispatch(self._invitation.metadata)
             await self._introduction(line.identity, wait_for_hello=dispatch.persona is None)
             said, self._hello = self._hello or ClientHello(), None
