@@ -67,8 +67,8 @@ class MarkedClient:
         self.hellos: list[tuple[float, ServerHello]] = []
         self.restored: list[tuple[float, Restore]] = []
         self.messages: list[tuple[float, Envelope[Any]]] = []
-        self.sounding: list[float] = []
-        """When each 20 ms came in which something could be heard."""
+        self.sounding: list[tuple[float, int]] = []
+        """When each 20 ms came in which something could be heard, and on which track."""
         self.streams = 0
         self.room = rtc.Room()
         self.on_message: Callable[[Message], None] = lambda message: None
@@ -155,7 +155,7 @@ class MarkedClient:
             async for event in sound:
                 pcm, now = np.frombuffer(event.frame.data, np.int16), time.time()
                 if audible(pcm) is not None:
-                    self.sounding.append(now)
+                    self.sounding.append((now, stream))
                     self._news.set()
                 for mark, at in listener.hear(pcm):
                     began = now - (listener.samples - at) / RATE

@@ -30,12 +30,15 @@ class WorkerPool:
         self._environment = environment
         self.workers: dict[int, Program] = {}
         """By process id; those that run."""
+        self.all: list[Program] = []
+        """Those that were killed, too."""
 
     async def start(self) -> int:
         """Another worker, that is registered. Returns its process id. Raises `Unmeasured`."""
         worker = await self._stack.enter_async_context(program("bench.server", "worker", "marked", env=self._environment))
         await worker.line("ready")
         self.workers[worker.child.pid] = worker
+        self.all.append(worker)
         return worker.child.pid
 
     async def holder(self, room: str, *, other_than: int = 0) -> int:
@@ -54,9 +57,12 @@ class WorkerPool:
         os.kill(pid, signal.SIGKILL)
         return time.time()
 
-    def stages(self, pid: int) -> list[str]:
-        """What a worker has said of its adoptions."""
-        return [line for line in self.workers[pid].child.last_words if line.startswith("stage ")]
+    def stages(self, words: str, since: float) -> list[float]:
+        """When a worker, any of them, said `words` of its way into or out of a room; those times after `since`, Unix time both, in order."""
+        lines = [
+            line.split(" ", 2) for worker in self.all for line in worker.child.last_words if line.startswith("stage ") and words in line
+        ]
+        return sorted(at for _, seconds, _ in lines if (at := float(seconds)) > since)
 
     async def aclose(self) -> None:
         await self._presence.aclose()

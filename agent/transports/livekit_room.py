@@ -174,6 +174,8 @@ class Attendance:
 
     def hand_over(self, reason: str) -> None:
         """Leave the conversation to another worker, and go without a word."""
+        if not self._handing_over:
+            logger.info("job %s: left to another worker: %s", self._invitation.job_id, reason)
         self._handing_over = True
         self.leave(reason)
 
