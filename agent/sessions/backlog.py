@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from agent.sessions.events import Event
 
@@ -16,12 +16,28 @@ RESERVE: Final = 0.25
 EVENT_BYTES: Final = 300
 
 
-class Waiting(NamedTuple):
-    """An event, its weight in bytes, and who waits for it."""
+class Owner(Protocol):
+    """Of a session, as its events know it (`ownership.Holding`)."""
 
-    event: Event
+    @property
+    def token(self) -> int:
+        """To write with; 0: there is none yet."""
+
+    @property
+    def lost(self) -> bool:
+        """The session belongs to somebody else, for good."""
+
+    async def still_owns(self, token: int) -> bool:
+        """The store has refused this token. Whether there is a newer one by now; otherwise the session is lost. From any event loop."""
+
+
+class Waiting(NamedTuple):
+    """An event (None: a mark, for who waits until all before it is written), its weight in bytes, who waits for it, and who owns its session."""
+
+    event: Event | None
     weight: int
     waiter: asyncio.Future[bool] | None
+    owner: Owner | None
 
 
 class Backlog:
@@ -55,23 +71,33 @@ class Backlog:
         """Events that found no room, or were given up."""
         return self._refused + self._dropped
 
-    def put(self, event: Event, waiter: asyncio.Future[bool] | None) -> bool:
+    def put(self, event: Event, waiter: asyncio.Future[bool] | None, owner: Owner | None = None) -> bool:
         """Returns whether there was room."""
         if self.fullness >= (1.0 if waiter is None else 1.0 + RESERVE):
             self.refuse()
             return False
         weight = EVENT_BYTES + sum(len(value) for value in event.d.values() if isinstance(value, str | list | dict))
         self._bytes_in += weight
-        self._queue.append(Waiting(event, weight, waiter))
+        self._queue.append(Waiting(event, weight, waiter, owner))
         return True
+
+    def mark(self, waiter: asyncio.Future[bool]) -> None:
+        """Somebody waits until all that is in it now is written."""
+        self._queue.append(Waiting(None, 0, waiter, None))
 
     def refuse(self) -> None:
         """An event is lost before it came in."""
         self._refused += 1
 
     def take(self, count: int) -> list[Waiting]:
-        """The next events, `count` at most; the batch before is done with."""
-        self._batch = [self._queue.popleft() for _ in range(min(len(self._queue), count))]
+        """The next events, `count` at most, and of each session those of one owner; the batch before is done with."""
+        self._batch = []
+        owners: dict[str, Owner | None] = {}
+        while self._queue and len(self._batch) < count:
+            event, owner = self._queue[0].event, self._queue[0].owner
+            if event is not None and owners.setdefault(event.session, owner) is not owner:
+                break
+            self._batch.append(self._queue.popleft())
         return self._batch
 
     def done(self) -> list[Waiting]:
@@ -85,5 +111,5 @@ class Backlog:
         batch = self._batch
         while everything and self._queue:
             batch.append(self._queue.popleft())
-        self._dropped += len(batch)
+        self._dropped += sum(waiting.event is not None for waiting in batch)
         return self.done()

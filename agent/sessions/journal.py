@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from agent.sessions.backlog import Backlog, Waiting
+from agent.sessions.backlog import Backlog, Owner, Waiting
 from agent.sessions.events import Event
 from agent.sessions.snapshots import Snapshots
+from agent.sessions.standing import Standing
 from agent.sessions.store import Store, StoreError
 
 logger = logging.getLogger("visavis.sessions")
@@ -81,32 +82,54 @@ class Journal:
             return f"the journal does not write: {self._failure} ({len(self.backlog)} events wait{lost})"
         return f"the journal is behind: {len(self.backlog)} events wait" if self.backlog.fullness >= BEHIND else None
 
-    def append(self, event: Event) -> None:
-        """Write it some time soon. Returns at once, whatever happens."""
-        self._put(event, None)
+    def append(self, event: Event, owner: Owner | None = None) -> None:
+        """Write it some time soon. Returns at once, whatever happens. `owner`: of its session; the event is lost with it."""
+        self._put(event, None, owner)
 
-    def commit(self, event: Event) -> asyncio.Future[bool]:
+    def commit(self, event: Event, owner: Owner | None = None) -> asyncio.Future[bool]:
         """Write it now. The future tells True when it is in the store (see `Store.append`), False when it is lost. While the store fails the future waits with it:
         wait for it with a time limit."""
         waiter: asyncio.Future[bool] = self._caller.create_future()
-        self._put(event, waiter)
+        self._put(event, waiter, owner)
         return waiter
 
-    def _put(self, event: Event, waiter: asyncio.Future[bool] | None) -> None:
+    def settled(self) -> asyncio.Future[bool]:
+        """Write all that was appended now. The future tells True when nothing of it waits any more; wait for it with a time limit."""
+        waiter: asyncio.Future[bool] = self._caller.create_future()
+        if self._closing:
+            waiter.set_result(False)
+        else:
+            self.backlog.mark(waiter)
+            self._hurry(waiter)
+        return waiter
+
+    def resume(self, session: str, standing: Standing) -> None:
+        """A session goes on here that was begun elsewhere, or before: from this standing."""
+        self._snapshots.resume(session, standing)
+
+    def leave(self, session: str) -> None:
+        """A session does not go on here."""
+        self._snapshots.leave(session)
+
+    def _put(self, event: Event, waiter: asyncio.Future[bool] | None, owner: Owner | None) -> None:
         if self._closing:
             self.backlog.refuse()
-        if self._closing or not self.backlog.put(event, waiter):
+        if self._closing or not self.backlog.put(event, waiter, owner):
             if waiter is not None:
                 waiter.set_result(False)
             return
+        self._hurry(waiter)
+        if not self._told_behind and self.backlog.fullness >= BEHIND:
+            self._told_behind = True
+            logger.error("%s", self.problem)
+
+    def _hurry(self, waiter: asyncio.Future[bool] | None) -> None:
+        """There is something to write; somebody may wait for it."""
         if waiter is not None:
             self._awaited = True
         if self._idle or waiter is not None:
             self._idle = False
             self._loop.call_soon_threadsafe(self._wake.set)
-        if not self._told_behind and self.backlog.fullness >= BEHIND:
-            self._told_behind = True
-            logger.error("%s", self.problem)
 
     async def aclose(self) -> None:
         """Write what is left, for a few seconds at most; what is left then is lost. May be called twice."""
@@ -213,9 +236,8 @@ class Journal:
         """Write the next batch, however often it takes."""
         self._awaited = False
         batch = self.backlog.take(BATCH)
-        events = [waiting.event for waiting in batch]
         try:
-            await self._insist(lambda: store.append(events))
+            written, foreign = await self._admitted(store, batch)
         except _TooLate:
             self._drop("the store did not come back in time", everything=True)
             return
@@ -224,14 +246,42 @@ class Journal:
             self._drop("they cannot be written")
             return
         self._recovered()
-        self._tell(self.backlog.done(), True)
-        await self._keep_up(store, events)
+        done = self.backlog.done()
+        self._tell([waiting for waiting in done if waiting.event is None or waiting.event.session not in foreign], True)
+        if foreign:
+            lost = [waiting for waiting in done if waiting.event is not None and waiting.event.session in foreign]
+            logger.warning("%d events are not written: %s belongs to another worker", len(lost), ", ".join(sorted(foreign)))
+            self._tell(lost, False)
+        await self._keep_up(store, written)
+
+    async def _admitted(self, store: Store, batch: list[Waiting]) -> tuple[list[Event], set[str]]:
+        """Write a batch, with the newest token of each session's owner. Returns what was written, and the sessions that belong to others."""
+        left = [(waiting.event, waiting.owner) for waiting in batch if waiting.event is not None]
+        written: list[Event] = []
+        foreign: set[str] = set()
+        while left:
+            owners = {event.session: owner for event, owner in left if owner is not None}
+            foreign |= {session for session, owner in owners.items() if owner.lost}
+            events = [event for event, _ in left if event.session not in foreign]
+            tokens: dict[str, int] = {}
+
+            async def attempt(
+                events: list[Event] = events, owners: dict[str, Owner] = owners, tokens: dict[str, int] = tokens
+            ) -> frozenset[str]:
+                tokens.update({session: owner.token for session, owner in owners.items() if owner.token})
+                return await store.append(events, tokens)
+
+            fenced = await self._insist(attempt) if events else frozenset()
+            written += [event for event in events if event.session not in fenced]
+            foreign |= {session for session in fenced if not await owners[session].still_owns(tokens[session])}
+            left = [(event, owner) for event, owner in left if event.session in fenced and event.session not in foreign]
+        return written, foreign
 
     async def _keep_up(self, store: Store, events: list[Event]) -> None:
         """Snapshots of the sessions that have gone on, and an end to those that are over."""
         try:
-            for session, state in self._snapshots.due(events):
-                await store.put_snapshot(session, state)
+            for session, standing in self._snapshots.due(events):
+                await store.put_snapshot(session, standing)
             for event in events:
                 if event.type == "session_end":
                     await store.end(event.session)
@@ -265,9 +315,10 @@ class Journal:
 
     def _drop(self, why: str, *, everything: bool = False) -> None:
         """Give up the batch, or all that waits."""
-        if lost := self.backlog.give_up(everything=everything):
-            logger.error("%d events of the journal are lost: %s", len(lost), why)
-            self._tell(lost, False)
+        lost = self.backlog.give_up(everything=everything)
+        if count := sum(waiting.event is not None for waiting in lost):
+            logger.error("%d events of the journal are lost: %s", count, why)
+        self._tell(lost, False)
 
     def _tell(self, batch: list[Waiting], kept: bool) -> None:
         """Those who wait, all at once."""

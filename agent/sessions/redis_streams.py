@@ -9,67 +9,58 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from agent.sessions.archive import Archive
 from agent.sessions.events import Event, read_line
-from agent.sessions.state import State, from_json
-from agent.sessions.store import PAGE, SessionInfo, StoreError
+from agent.sessions.redis_client import ADOPTABLE, ANSWER_SECONDS, SESSIONS, key
+from agent.sessions.redis_leases import RedisLeases
+from agent.sessions.standing import Standing, from_json
+from agent.sessions.store import NO_TOKENS, PAGE, SessionInfo
 
 logger = logging.getLogger("visavis.sessions")
 
-PREFIX: Final = "visavis:journal:"
-SESSIONS: Final = PREFIX + "sessions"
-"""A sorted set: when something last happened in each session."""
-CONNECT_SECONDS: Final = 2.0
-ANSWER_SECONDS: Final = 5.0
 TOMBSTONE_SECONDS: Final = 7 * 86_400
 """So long a session that was forgotten while it went on cannot come back."""
 ABANDONED_MS: Final = 24 * 3_600_000
 """A session that was never closed is put away when nothing has happened in it for so long."""
 APPEND: Final = """
 if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+if ARGV[9] ~= '' then
+  local lease = redis.call('HMGET', KEYS[5], 'owner', 'token')
+  if lease[2] ~= ARGV[9] or lease[1] == '' then return -1 end
+end
 local top, newest = 0, redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 if newest[1] then top = tonumber(string.match(newest[1][1], '^%d+')) end
-for i = 9, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   if tonumber(ARGV[i]) > top then redis.call('XADD', KEYS[1], ARGV[i] .. '-0', 'e', ARGV[i + 1]) end
 end
 redis.call('PERSIST', KEYS[1])
 if ARGV[2] == '1' then redis.call('HSET', KEYS[2], 'org', ARGV[3], 'user', ARGV[4], 'persona', ARGV[5], 'started_ms', ARGV[6]) end
 redis.call('HSET', KEYS[2], 'updated_ms', ARGV[7], 'events', ARGV[#ARGV - 1], 'ended', ARGV[8])
 redis.call('ZADD', KEYS[3], ARGV[7], ARGV[1])
+if ARGV[8] ~= '' then
+  redis.call('SREM', KEYS[6], ARGV[1])
+  redis.call('DEL', KEYS[7])
+end
 return 1
 """
-"""One session's events at once, so that a session which is being forgotten keeps nothing. KEYS: events, about, sessions, tombstone. ARGV: session, whether who it is with
-is known and its four facts, the last time, why it ended or nothing, then number and line of each event."""
+"""One session's events at once, so that a session which is being forgotten keeps nothing, and who owns it no more writes nothing: then it returns -1. KEYS: events, about,
+sessions, tombstone, lease, adoptable, ring. ARGV: session, whether who it is with is known and its four facts, the last time, why it ended or nothing, the writer's token or
+nothing, then number and line of each event."""
 
 
-class RedisStore:
+class RedisStore(RedisLeases):
     """Implements `store.Store`. `live_seconds`: how long the events of a session that has ended stay in Redis, too."""
 
-    def __init__(self, url: str, archive: Archive, live_seconds: int) -> None:
-        """Connects when first used."""
-        self._redis: Any = Redis.from_url(
-            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0), client_name="visavis"
-        )
+    def __init__(self, url: str, archive: Archive, live_seconds: int, answer_seconds: float = ANSWER_SECONDS) -> None:
+        """Connects when first used. `answer_seconds`: a reply that takes longer is none."""
+        super().__init__(url, answer_seconds)
         self._append = self._redis.register_script(APPEND)
         self._archive = archive
         self._live_seconds = live_seconds
         self._asked = False
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StoreError(f"the journal in Redis: {error}") from error
 
     # ------------------------------------------------------------------------------------------------------- writing
 
@@ -84,40 +75,44 @@ class RedisStore:
         if not about.get("aof_enabled"):
             logger.warning("this Redis keeps no append-only file: a restart of it loses the sessions that go on (set `appendonly yes`)")
 
-    async def append(self, events: Sequence[Event]) -> None:
+    async def append(self, events: Sequence[Event], tokens: Mapping[str, int] = NO_TOKENS) -> frozenset[str]:
         sessions: dict[str, list[Event]] = {}
         for event in events:
             sessions.setdefault(event.session, []).append(event)
         with self._told():
             pipe = self._redis.pipeline(transaction=False)
             for session, its in sessions.items():
-                await self._append(keys=_keys(session), args=_arguments(session, its), client=pipe)
-            await pipe.execute()
+                await self._append(keys=_keys(session), args=_arguments(session, its, tokens.get(session)), client=pipe)
+            found = await pipe.execute()
+        return frozenset(session for session, answer in zip(sessions, found, strict=True) if answer == -1)
 
-    async def put_snapshot(self, session: str, state: State) -> None:
+    async def put_snapshot(self, session: str, standing: Standing) -> None:
         with self._told():
-            if await self._redis.exists(_key("about", session)):
-                await self._redis.set(_key("snapshot", session), json.dumps(state.as_json()))
+            if await self._redis.exists(key("about", session)):
+                await self._redis.set(key("snapshot", session), json.dumps(standing.as_json()))
 
     async def end(self, session: str) -> None:
         events = await self._stream(session, 1, None)
         await asyncio.to_thread(self._archive.add, session, events)
         with self._told():
-            for kind in ("events", "snapshot"):
-                await self._redis.expire(_key(kind, session), self._live_seconds)
-            if await self._redis.exists(_key("about", session)):
-                await self._redis.hset(_key("about", session), "archived", 1)
+            await self._redis.srem(ADOPTABLE, session)
+            await self._redis.delete(key("ring", session))
+            for kind in ("events", "snapshot", "lease"):
+                await self._redis.expire(key(kind, session), self._live_seconds)
+            if await self._redis.exists(key("about", session)):
+                await self._redis.hset(key("about", session), "archived", 1)
 
     async def forget(self, session: str) -> bool:
         with self._told():
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.set(_key("forgotten", session), 1, ex=TOMBSTONE_SECONDS)
+                pipe.set(key("forgotten", session), 1, ex=TOMBSTONE_SECONDS)
                 self._delete(pipe, session)
                 found = sum((await pipe.execute())[1:])
         return await asyncio.to_thread(self._archive.remove, session) or found > 0
 
     def _delete(self, pipe: Any, session: str) -> None:
-        pipe.delete(*(_key(kind, session) for kind in ("events", "about", "snapshot")))
+        pipe.delete(*(key(kind, session) for kind in ("events", "about", "snapshot", "lease", "ring")))
+        pipe.srem(ADOPTABLE, session)
         pipe.zrem(SESSIONS, session)
 
     async def sweep(self, now_ms: int, retention_ms: int) -> int:
@@ -129,7 +124,7 @@ class RedisStore:
                     self._delete(pipe, session)
                     await pipe.execute()
             quiet = [name.decode() for name in await self._redis.zrangebyscore(SESSIONS, "-inf", now_ms - ABANDONED_MS)]
-            abandoned = [session for session in quiet if not await self._redis.hexists(_key("about", session), "archived")]
+            abandoned = [session for session in quiet if not await self._redis.hexists(key("about", session), "archived")]
         for session in abandoned:
             await self.end(session)
         for session in old:
@@ -148,12 +143,12 @@ class RedisStore:
 
     async def _stream(self, session: str, from_seq: int, limit: int | None) -> list[Event]:
         with self._told():
-            entries = await self._redis.xrange(_key("events", session), min=f"{from_seq}-0", count=limit)
+            entries = await self._redis.xrange(key("events", session), min=f"{from_seq}-0", count=limit)
         return [read_line(fields.get(b"e", b""), session, int(entry.split(b"-")[0])) for entry, fields in entries]
 
-    async def snapshot(self, session: str) -> State | None:
+    async def snapshot(self, session: str) -> Standing | None:
         with self._told():
-            content = await self._redis.get(_key("snapshot", session))
+            content = await self._redis.get(key("snapshot", session))
         try:
             return None if content is None else from_json(json.loads(content))
         except ValueError:
@@ -164,7 +159,7 @@ class RedisStore:
             names = [name.decode() for name in await self._redis.zrange(SESSIONS, 0, -1)]
             pipe = self._redis.pipeline(transaction=False)
             for name in names:
-                pipe.hgetall(_key("about", name))
+                pipe.hgetall(key("about", name))
             found = [_info(name, about) for name, about in zip(names, await pipe.execute(), strict=True) if about]
         found += await asyncio.to_thread(self._put_away, {info.session for info in found})
         return sorted((i for i in found if user is None or i.user == user), key=lambda i: (-i.started_ms, i.session))
@@ -178,21 +173,18 @@ class RedisStore:
         await self._redis.aclose()
 
 
-def _key(kind: str, session: str) -> str:
-    return f"{PREFIX}{kind}:{session}"
-
-
 def _keys(session: str) -> list[str]:
-    return [_key("events", session), _key("about", session), SESSIONS, _key("forgotten", session)]
+    kept = [key("events", session), key("about", session), SESSIONS, key("forgotten", session)]
+    return [*kept, key("lease", session), ADOPTABLE, key("ring", session)]
 
 
-def _arguments(session: str, events: Sequence[Event]) -> list[str | int]:
+def _arguments(session: str, events: Sequence[Event], token: int | None) -> list[str | int]:
     first, last = events[0], events[-1]
     about = first.d if first.type == "session" else None
     facts = [str((about or {}).get(name, "")) for name in ("org", "user", "persona")]
     ended = str(last.d.get("reason") or "-") if last.type == "session_end" else ""
     lines = [part for event in events for part in (event.seq, event.line())]
-    return [session, int(about is not None), *facts, first.wall_ms, last.wall_ms, ended, *lines]
+    return [session, int(about is not None), *facts, first.wall_ms, last.wall_ms, ended, "" if token is None else token, *lines]
 
 
 def _info(session: str, about: dict[bytes, bytes]) -> SessionInfo:

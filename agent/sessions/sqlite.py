@@ -11,15 +11,15 @@ import json
 import logging
 import os
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from agent.sessions.clock import wall_ms
 from agent.sessions.events import Event, read_line
-from agent.sessions.state import State, from_json
-from agent.sessions.store import PAGE, SessionInfo, StoreError
+from agent.sessions.sqlite_leases import SqliteLeases
+from agent.sessions.standing import Standing, from_json
+from agent.sessions.store import NO_TOKENS, PAGE, SessionInfo
 
 logger = logging.getLogger("visavis.sessions")
 
@@ -27,16 +27,6 @@ SYNC_SECONDS: Final = 0.5
 """Between the first event that is not on the disk and its sync."""
 BUSY_SECONDS: Final = 5.0
 """How long another process (`visavis journal forget`) may keep the file to itself."""
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS sessions (
-    session TEXT PRIMARY KEY, org TEXT NOT NULL, user TEXT NOT NULL, persona TEXT NOT NULL,
-    started_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, events INTEGER NOT NULL, ended TEXT
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sessions_user ON sessions (user);
-CREATE TABLE IF NOT EXISTS events (session TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY (session, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS snapshots (session TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS forgotten (session TEXT PRIMARY KEY, wall_ms INTEGER NOT NULL) WITHOUT ROWID;
-"""
 ADD_EVENT: Final = "INSERT OR IGNORE INTO events (session, seq, line) VALUES (?, ?, ?)"
 ADD_SESSION: Final = """
 INSERT INTO sessions (session, org, user, persona, started_ms, updated_ms, events, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -44,49 +34,14 @@ ON CONFLICT (session) DO UPDATE SET updated_ms = max(updated_ms, excluded.update
 """
 
 
-class SqliteStore:
+class SqliteStore(SqliteLeases):
     """Implements `store.Store`. Writes run where they are asked for (the journal's own thread), reads in threads of their own, beside them."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, made for its owner alone where there is none. Raises `StoreError`."""
-        self._path = path
-        with self._told():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            for pragma in ("auto_vacuum = INCREMENTAL", "journal_mode = WAL", "secure_delete = ON", "synchronous = NORMAL"):
-                self.connection.execute(f"PRAGMA {pragma}")
-            self.connection.executescript(SCHEMA)
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Open the file, made for its owner alone where there is none. `busy_seconds`: how long one waits for another process. Raises `StoreError`."""
+        super().__init__(path, busy_seconds)
         self._unsynced = False
         self._syncing: asyncio.Task[None] | None = None
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Errors of SQLite and of the system in words."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the journal {self._path}: {error}") from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.connection
-                self.connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # a full disk has rolled back already
-                    self.connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        with (
-            self._told(),
-            closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection,
-        ):
-            yield connection
 
     # ------------------------------------------------------------------------------------------------------- writing
 
@@ -94,16 +49,22 @@ class SqliteStore:
         with self._told():
             self.connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
 
-    async def append(self, events: Sequence[Event]) -> None:
+    async def append(self, events: Sequence[Event], tokens: Mapping[str, int] = NO_TOKENS) -> frozenset[str]:
         lines = [(event.session, event.seq, event.line()) for event in events]
         sessions = _sessions(events)
         with self._transaction() as connection:
             gone = {row[0] for row in connection.execute("SELECT session FROM forgotten")} & {row[0] for row in sessions}
-            connection.executemany(ADD_EVENT, [line for line in lines if line[0] not in gone])
-            connection.executemany(ADD_SESSION, [row for row in sessions if row[0] not in gone])
+            fenced = self._fenced(connection, {session: token for session, token in tokens.items() if session not in gone})
+            out = gone | fenced
+            connection.executemany(ADD_EVENT, [line for line in lines if line[0] not in out])
+            connection.executemany(ADD_SESSION, [row for row in sessions if row[0] not in out])
+            for event in events:
+                if event.type == "session_end" and event.session not in out:
+                    self._over(connection, event.session)
         self._unsynced = True
         if self._syncing is None or self._syncing.done():
             self._syncing = asyncio.get_running_loop().create_task(self._sync())
+        return fenced
 
     async def _sync(self) -> None:
         """Bring what was committed onto the disk, again and again until nothing has come meanwhile."""
@@ -115,19 +76,20 @@ class SqliteStore:
             except OSError as error:
                 logger.warning("the journal %s cannot be synced: %s", self._path, error)
 
-    async def put_snapshot(self, session: str, state: State) -> None:
-        content = json.dumps(state.as_json())
+    async def put_snapshot(self, session: str, standing: Standing) -> None:
+        content = json.dumps(standing.as_json())
         with self._transaction() as connection:
             known = "SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM sessions WHERE session = ?1)"
             connection.execute(f"INSERT OR REPLACE INTO snapshots (session, state) {known}", (session, content))
 
     async def end(self, session: str) -> None:
-        """Nothing to do: the last event says so."""
+        with self._transaction() as connection:
+            self._over(connection, session)
 
     async def forget(self, session: str) -> bool:
         with self._transaction() as connection:
             found = self._delete(connection, session)
-            connection.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (session, time.time_ns() // 1_000_000))
+            connection.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (session, wall_ms()))
         with self._told():  # the log of writes holds it, too
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return found
@@ -142,6 +104,7 @@ class SqliteStore:
             await asyncio.sleep(0)  # what is being written meanwhile goes first
         with self._transaction() as connection:
             connection.execute("DELETE FROM forgotten WHERE wall_ms < ?", (before,))
+            self._tidy(connection)
         if old:
             with self._told():
                 self.connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page and stop
@@ -149,7 +112,7 @@ class SqliteStore:
         return len(old)
 
     def _delete(self, connection: sqlite3.Connection, session: str) -> bool:
-        tables = ("sessions", "events", "snapshots")
+        tables = ("sessions", "events", "snapshots", "leases", "rings")
         return sum(connection.execute(f"DELETE FROM {table} WHERE session = ?", (session,)).rowcount for table in tables) > 0  # noqa: S608 - our own text
 
     # ------------------------------------------------------------------------------------------------------- reading
@@ -162,7 +125,7 @@ class SqliteStore:
         with self._reader() as connection:
             return [read_line(*row) for row in connection.execute(query, (session, from_seq, limit))]
 
-    async def snapshot(self, session: str) -> State | None:
+    async def snapshot(self, session: str) -> Standing | None:
         with self._reader() as connection:
             row = connection.execute("SELECT state FROM snapshots WHERE session = ?", (session,)).fetchone()
         try:

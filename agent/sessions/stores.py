@@ -17,21 +17,36 @@ from agent.sessions.sqlite import SqliteStore
 from agent.sessions.store import Store
 
 SQLITE: Final = "sqlite:///"
+HURRIED_SECONDS: Final = 0.25
+"""For leases: a file that another process keeps longer than that, or"""
+HURRIED_ANSWER_SECONDS: Final = 0.5
+"""a Redis that answers later, has failed."""
 
 
-def opener(settings: config.Journal) -> Callable[[], Store]:
-    """What opens the store, whenever that may be. Raises `ConfigError` at once for an address that cannot be one."""
-    if not settings.url.startswith(SQLITE):
+def is_local(settings: config.Journal) -> bool:
+    """Whether the store is a file of this machine."""
+    return settings.url.startswith(SQLITE)
+
+
+def opener(settings: config.Journal, *, hurried: bool = False) -> Callable[[], Store]:
+    """What opens the store, whenever that may be; `hurried`: one that gives up soon. Raises `ConfigError` at once for an address that cannot be one."""
+    if not is_local(settings):
         try:
             parse_url(settings.url)
         except ValueError as error:
             raise ConfigError(f"journal.url: {error}") from None
-    return partial(open_store, settings)
+    return partial(open_store, settings, hurried=hurried)
 
 
-def open_store(settings: config.Journal) -> Store:
+def open_store(settings: config.Journal, *, hurried: bool = False) -> Store:
     """Open it; a Redis is connected to when it is first used. Raises `StoreError`."""
-    if settings.url.startswith(SQLITE):
-        return SqliteStore(config.data_home() / Path(settings.url.removeprefix(SQLITE)))
+    if is_local(settings):
+        path = config.data_home() / Path(settings.url.removeprefix(SQLITE))
+        return SqliteStore(path, HURRIED_SECONDS) if hurried else SqliteStore(path)
     archive = Archive(settings.archive or config.data_home() / "journal")
-    return RedisStore(settings.url, archive, settings.live_minutes * 60)
+    live_seconds = settings.live_minutes * 60
+    return (
+        RedisStore(settings.url, archive, live_seconds, HURRIED_ANSWER_SECONDS)
+        if hurried
+        else RedisStore(settings.url, archive, live_seconds)
+    )

@@ -13,6 +13,9 @@ from typing import Final, Literal
 
 from agent.sessions.lease import Granted, Reply
 
+RETRY_MS: Final = 100
+"""An owner whom the store has failed asks again as soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -31,6 +34,10 @@ class Terms:
             raise ValueError("expected 0 < beat_ms < length_ms - margin_ms, and a margin and a patience above 0")
 
 
+ALONE: Final = Terms(length_ms=3_000, beat_ms=800, margin_ms=400)
+"""For a store that is a file of this machine: nobody waits for the session but a client that comes back to another process."""
+
+
 class Phase(Enum):
     IDLE = "no owner"
     ASKING = "asking"
@@ -44,6 +51,7 @@ class Sign(Enum):
     REFUSED = "refused"
     SILENCE = "no reply"
     BEAT = "time to renew"
+    AWAY = "the store is away, and one endures"
     DEADLINE = "nearly run out"
     GIVEN_UP = "given up"
 
@@ -67,6 +75,7 @@ TABLE: Final[Mapping[tuple[Phase, Sign], tuple[Phase, Act]]] = {
     (Phase.ASKING, Sign.GIVEN_UP): (Phase.IDLE, Act.NOTHING),
     (Phase.OWNER, Sign.BEAT): (Phase.OWNER, Act.RENEW),
     (Phase.OWNER, Sign.GRANTED): (Phase.OWNER, Act.EXTEND),
+    (Phase.OWNER, Sign.AWAY): (Phase.OWNER, Act.EXTEND),
     (Phase.OWNER, Sign.REFUSED): (Phase.IDLE, Act.STOP),
     (Phase.OWNER, Sign.DEADLINE): (Phase.IDLE, Act.STOP),
     (Phase.OWNER, Sign.GIVEN_UP): (Phase.IDLE, Act.RELEASE),
@@ -103,8 +112,11 @@ Verdict = Request | Begin | Stop
 class Tenure:
     """One a session and worker. `now_ms` is the worker's monotonic clock, one that goes on while the process is stopped."""
 
-    def __init__(self, terms: Terms | None = None) -> None:
+    def __init__(self, terms: Terms | None = None, *, endures: bool = False) -> None:
+        """`endures`: while the store is away nobody else can be given the session, so its owner goes on. Only as long as it is told so in time: an owner that was stopped
+        meanwhile is none."""
         self.terms = terms or Terms()
+        self._endures = endures
         self.token = 0
         """The one to write with, while an owner."""
         self._phase = Phase.IDLE
@@ -118,6 +130,11 @@ class Tenure:
         if self._phase is Phase.OWNER:
             return min(self._until, self._next)
         return self._next if self._phase is Phase.ASKING else None
+
+    @property
+    def until_ms(self) -> int:
+        """An owner may act until then; 0 for who is none."""
+        return self._until if self._phase is Phase.OWNER else 0
 
     def may_act(self, now_ms: int) -> bool:
         """Whether to speak, and to write. To be asked each time, for a process may have been stopped since the last."""
@@ -138,6 +155,24 @@ class Tenure:
         if now_ms < self._next:
             return []
         return self._notice(Sign.SILENCE if self._phase is Phase.ASKING else Sign.BEAT, now_ms)
+
+    def beat(self, now_ms: int) -> list[Verdict]:
+        """Renew now, whether or not it is time: all sessions of a worker are renewed together."""
+        if self._phase is Phase.OWNER and now_ms >= self._until:
+            return self._notice(Sign.DEADLINE, now_ms)
+        return self._notice(Sign.BEAT, now_ms)
+
+    def failed(self, request: Request, now_ms: int) -> list[Verdict]:
+        """The store could not be reached, or said that it can do nothing now, for anybody."""
+        if request.kind != "renew" or request.token != self.token or self._phase is not Phase.OWNER:
+            return []
+        self._next = min(self._next, now_ms + RETRY_MS)
+        if now_ms >= self._until:
+            return self._notice(Sign.DEADLINE, now_ms)
+        if not self._endures:
+            return []
+        self._until = max(self._until, self._good_until(request))
+        return self._notice(Sign.AWAY, now_ms)
 
     def replied(self, request: Request, reply: Reply, now_ms: int) -> list[Verdict]:
         """The store has replied to a request of ours, perhaps long after it was sent."""

@@ -11,8 +11,7 @@ from typer.testing import CliRunner, Result
 from agent.config import Journal as Settings
 from agent.sessions.cli import app
 from agent.sessions.events import Event, parse
-from agent.sessions.folding import fold
-from agent.sessions.state import START
+from agent.sessions.standing import START, fold
 from agent.sessions.stores import open_store
 from tests.sessions.makers import NOW_MS, closing, opening, said
 

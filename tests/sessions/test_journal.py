@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from agent.sessions.events import Event
 from agent.sessions.journal import Journal
 from agent.sessions.snapshots import EVERY
 from agent.sessions.sqlite import SqliteStore
-from agent.sessions.store import Store, StoreError, events_of, state_of
+from agent.sessions.store import Store, StoreError, events_of, standing_of, state_of
 from agent.sessions.stores import open_store, opener
 from tests.sessions.conftest import MakeServer
 from tests.sessions.makers import closing, opening, said
@@ -60,19 +60,20 @@ class Unwell:
         self.fault: Exception | None = None
         self.got: list[Event] = []
 
-    async def append(self, events: Sequence[Event]) -> None:
+    async def append(self, events: Sequence[Event], tokens: Mapping[str, int]) -> frozenset[str]:
         if self.fault is not None:
             fault, self.fault = self.fault, None
             raise fault
         if self.failing:
             raise StoreError("the disk is full")
         self.got += events
+        return frozenset()
 
     async def check(self) -> None:
         if self.failing:
             raise StoreError("the disk is full")
 
-    async def put_snapshot(self, session: str, state: object) -> None: ...
+    async def put_snapshot(self, session: str, standing: object) -> None: ...
 
     async def end(self, session: str) -> None: ...
 
@@ -135,8 +136,9 @@ async def test_a_session_that_ended_has_its_snapshot(settings: Settings) -> None
     store = open_store(settings)
     snapshot = await store.snapshot("s-1")
     assert snapshot is not None
-    assert (snapshot.seq, snapshot.ended, snapshot.skipped.missing) == (len(events) + 1, "the client left", 0)
-    assert await state_of(store, "s-1") == snapshot
+    state = snapshot.state
+    assert (state.seq, state.ended, state.skipped.missing) == (len(events) + 1, "the client left", 0)
+    assert await standing_of(store, "s-1") == snapshot
     await store.aclose()
 
 

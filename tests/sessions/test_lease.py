@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.sessions.lease import Fenced, Granted, Lease, Refused, acquire, admit, release, renew
+from agent.sessions.lease import Fenced, Granted, Lease, Presence, Refused, acquire, admit, release, renew, seen
 from agent.sessions.tenure import TABLE, Act, Begin, Phase, Request, Sign, Stop, Tenure, Terms
 
 LENGTH = Terms().length_ms
@@ -15,22 +15,43 @@ OWNED = Lease("a", 7, 5_000)
 def test_the_first_who_asks_owns_it_until_it_runs_out() -> None:
     lease, reply = acquire(Lease(), "a", 1_000, LENGTH)
     assert (lease, reply) == (Lease("a", 1, 1_900), Granted(1))
-    assert acquire(lease, "b", 1_899, LENGTH) == (lease, Refused(1))
-    assert acquire(lease, "a", 1_500, LENGTH) == (lease, Refused(400)), "also who owns it"
-    assert acquire(lease, "b", 1_900, LENGTH) == (Lease("b", 2, 2_800), Granted(2))
+    assert acquire(lease, "b", 1_899, LENGTH) == (lease, Refused(1, "a"))
+    assert acquire(lease, "a", 1_500, LENGTH) == (lease, Refused(400, "a")), "also who owns it"
+    assert acquire(lease, "b", 1_900, LENGTH) == (Lease("b", 2, 2_800), Granted(2, "a"))
+    assert acquire(lease, "a", 1_900, LENGTH) == (Lease("a", 2, 2_800), Granted(2, "a")), "nobody had it in between"
+
+
+def test_a_token_is_larger_than_any_before_even_if_those_are_not_known() -> None:
+    assert acquire(Lease(), "a", 0, LENGTH, floor=5_000)[1] == Granted(5_000)
+    assert acquire(OWNED, "b", 9_000, LENGTH, floor=3)[1] == Granted(8, "a")
+
+
+def test_what_ran_out_while_the_store_was_away_is_its_owners_for_a_while() -> None:
+    reserved = {"now_ms": 6_000, "length_ms": LENGTH, "reserved_ms": 6_500}
+    assert acquire(OWNED, "b", **reserved) == (OWNED, Refused(500, "a"))
+    assert acquire(OWNED, "a", **reserved)[1] == Granted(8, "a")
+    assert acquire(release(OWNED, 7), "b", **reserved)[1] == Granted(8, ""), "what was given back is free"
+    assert acquire(OWNED, "b", 6_500, LENGTH, reserved_ms=6_500)[1] == Granted(8, "a")
+
+
+def test_a_store_was_away_when_nobody_was_heard_for_longer_than_any_owner_is_silent() -> None:
+    there = seen(Presence(1_000, 0), 1_600, LENGTH)
+    assert there == Presence(1_600, 0)
+    assert seen(there, 2_201, LENGTH) == Presence(2_201, 3_101)
+    assert seen(Presence(2_201, 3_101), 2_400, LENGTH) == Presence(2_400, 3_101)
 
 
 def test_it_is_renewed_by_its_owner_in_time_only() -> None:
     assert renew(OWNED, 7, 4_999, LENGTH) == (Lease("a", 7, 5_899), Granted(7))
     assert renew(OWNED, 7, 1_000, LENGTH) == (OWNED, Granted(7)), "a clock that goes back shortens nothing"
     for token, now in ((7, 5_000), (6, 4_000), (8, 4_000)):
-        assert renew(OWNED, token, now, LENGTH) == (OWNED, Refused())
+        assert renew(OWNED, token, now, LENGTH) == (OWNED, Refused(owner="a"))
     assert renew(release(OWNED, 7), 7, 4_000, LENGTH)[1] == Refused()
 
 
 def test_what_was_given_back_is_free_at_once_and_keeps_its_number() -> None:
     assert release(OWNED, 6) == OWNED
-    assert acquire(release(OWNED, 7), "b", 1_000, LENGTH) == (Lease("b", 8, 1_900), Granted(8))
+    assert acquire(release(OWNED, 7), "b", 1_000, LENGTH) == (Lease("b", 8, 1_900), Granted(8, ""))
 
 
 def test_only_the_newest_token_may_write() -> None:
@@ -125,6 +146,38 @@ def test_a_process_that_was_stopped_finds_a_renewal_that_is_no_longer_good() -> 
     assert isinstance(beat, Request)
     assert tenure.replied(beat, Granted(4), 9_000) == [Stop(4)]
     assert tenure.replied(beat, Granted(4), 9_000) == [], "and the next one means nothing"
+
+
+def test_all_are_renewed_together() -> None:
+    tenure = owner()
+    assert tenure.beat(1_200) == [Request("renew", 4, 1_200)]
+    assert tenure.wakes_ms == 1_450
+    assert tenure.beat(1_750) == [Stop(4)]
+    assert tenure.beat(1_750) == []
+
+
+def test_who_is_failed_by_the_store_asks_again_soon_and_stops_in_time() -> None:
+    tenure = owner()
+    (beat,) = tenure.passed(1_100)
+    assert isinstance(beat, Request)
+    assert tenure.failed(beat, 1_150) == []
+    assert (tenure.wakes_ms, tenure.until_ms) == (1_250, 1_750)
+    assert tenure.failed(beat, 1_750) == [Stop(4)]
+    assert tenure.failed(beat, 1_750) == []
+
+
+def test_who_endures_goes_on_as_long_as_it_is_told_in_time_that_the_store_is_away() -> None:
+    tenure = Tenure(endures=True)
+    tenure.want(1_000)
+    tenure.replied(ASK, Granted(4), 1_100)
+    (beat,) = tenure.passed(1_100)
+    assert isinstance(beat, Request)
+    assert tenure.failed(beat, 1_300) == []
+    assert tenure.until_ms == 1_850
+    (later,) = tenure.passed(1_400)
+    assert isinstance(later, Request)
+    assert tenure.failed(later, 2_500) == [Stop(4)], "it was stopped meanwhile"
+    assert not tenure.may_act(2_500)
 
 
 def test_giving_up_ends_it_before_anybody_else_begins() -> None:

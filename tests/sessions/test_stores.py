@@ -8,11 +8,10 @@ from hypothesis import settings as hypothesis_settings
 
 from agent.config import Journal as Settings
 from agent.sessions.events import UNREADABLE, VERSION, Event
-from agent.sessions.folding import fold
 from agent.sessions.redis_streams import RedisStore
 from agent.sessions.sqlite import SqliteStore
-from agent.sessions.state import START
-from agent.sessions.store import Store, events_of, forget_user, state_of
+from agent.sessions.standing import START, fold
+from agent.sessions.store import Store, events_of, forget_user, standing_of, state_of
 from agent.sessions.stores import open_store
 from tests.sessions.makers import closing, opening, said
 from tests.sessions.strategies import journals
@@ -66,19 +65,19 @@ async def test_any_events_are_kept_as_they_were(store: Store) -> None:
         renamed = [Event(session, e.seq, e.wall_ms, e.t, e.gen, e.round, e.type, e.d, max(e.v, VERSION)) for _, e in sorted(once.items())]
         await store.append(renamed)
         assert await stored(store, session) == renamed
-        assert await state_of(store, session) == fold(START, renamed)
+        assert await standing_of(store, session) == fold(START, renamed)
 
 
 async def test_a_snapshot_stands_in_for_what_came_before_it(store: Store) -> None:
     events = [opening(), *(said(n, str(n)) for n in range(2, 30))]
     await store.append(events)
     assert await store.snapshot("s-1") is None
-    whole = await state_of(store, "s-1")
+    whole = await standing_of(store, "s-1")
     await store.put_snapshot("s-1", fold(START, events[:10]))
     snapshot = await store.snapshot("s-1")
     assert snapshot is not None
-    assert snapshot.seq == 10
-    assert await state_of(store, "s-1") == whole == fold(START, events)
+    assert snapshot.state.seq == 10
+    assert await standing_of(store, "s-1") == whole == fold(START, events)
     await store.put_snapshot("s-1", whole)
     assert await store.snapshot("s-1") == whole
 
@@ -113,7 +112,7 @@ async def test_an_ended_session_is_read_and_folded_as_before(store: Store) -> No
 async def test_what_is_forgotten_is_gone_everywhere_and_does_not_come_back(store: Store, tmp_path: Path, settings: Settings) -> None:
     word = "unforgettable-9431"
     await store.append([opening(user=word), *(said(n, word) for n in range(2, 50))])
-    await store.put_snapshot("s-1", await state_of(store, "s-1"))
+    await store.put_snapshot("s-1", await standing_of(store, "s-1"))
     await store.end("s-1")
     assert await store.forget("s-1")
     await store.append([said(50, word)])
