@@ -18,7 +18,7 @@ from agent.conversation.parts import Engines
 from agent.metrics import Metrics
 from agent.models.progress import Observer
 from agent.sessions.chronicle import Chronicler, Returned
-from agent.sessions.presence import presence
+from agent.sessions.roster import roster
 from agent.transports import livekit_room
 from agent.transports.livekit_address import Refused
 from agent.transports.livekit_adoption import Adoptions, invitation
@@ -328,7 +328,7 @@ async def run_worker(
         raise ConfigError(str(error)) from None
     attendants.registration = registration
     peers = Peers(
-        presence(config.journal, config.agent_name), lambda: 0 if attendants.draining else host.capacity - host.count, attendants.rooms
+        roster(config.journal, config.agent_name), lambda: 0 if attendants.draining else host.capacity - host.count, attendants.rooms
     )
     adoptions = Adoptions(chronicler, host.reserve, attendants.adopt)
     if chronicler.journal is not None:

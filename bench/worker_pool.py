@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent import config
-from agent.sessions.presence import presence
+from agent.sessions.roster import roster
 from bench.livekit_rooms import AGENT
 from bench.processes import Program, program
 from bench.server import SETTINGS
@@ -26,7 +26,7 @@ class WorkerPool:
 
     def __init__(self, stack: contextlib.AsyncExitStack, settings: config.Journal, environment: Mapping[str, str]) -> None:
         self._stack = stack
-        self._presence = presence(settings, AGENT)
+        self._roster = roster(settings, AGENT)
         self._environment = environment
         self.workers: dict[int, Program] = {}
         """By process id; those that run."""
@@ -45,7 +45,7 @@ class WorkerPool:
         """The process that has an agent in the room. Raises `TimeoutError`."""
         async with asyncio.timeout(ROOM_SECONDS):
             while True:
-                for peer in await self._presence.workers():
+                for peer in await self._roster.workers():
                     pid = int(peer.worker.split("-")[-2])
                     if room in peer.rooms and pid in self.workers and pid != other_than:
                         return pid
@@ -65,7 +65,7 @@ class WorkerPool:
         return sorted(at for _, seconds, _ in lines if (at := float(seconds)) > since)
 
     async def aclose(self) -> None:
-        await self._presence.aclose()
+        await self._roster.aclose()
 
 
 @contextlib.asynccontextmanager

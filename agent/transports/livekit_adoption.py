@@ -23,7 +23,7 @@ from livekit import api
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place
 from agent.sessions.chronicle import Returned
-from agent.sessions.ownership import Taken
+from agent.sessions.holding import Taken
 from agent.sessions.state import State
 from agent.sessions.store import StoreError
 from agent.transports.livekit_dispatch import Invitation

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from agent.sessions.presence import Peer, Presence
+from agent.sessions.roster import Peer, Roster
 from agent.sessions.store import StoreError
 
 logger = logging.getLogger("visavis.livekit")
@@ -25,9 +25,9 @@ ANSWER_SECONDS: Final = 5.0
 class Peers:
     """One a worker. `free` and `rooms` tell its own free places and the rooms that it has an agent in. While the store fails there are no others."""
 
-    def __init__(self, presence: Presence, free: Callable[[], int], rooms: Callable[[], frozenset[str]]) -> None:
+    def __init__(self, roster: Roster, free: Callable[[], int], rooms: Callable[[], frozenset[str]]) -> None:
         self.worker: Final = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._presence = presence
+        self._roster = roster
         self._free = free
         self._rooms = rooms
         self._others: list[Peer] = []
@@ -60,8 +60,8 @@ class Peers:
         """Tell and ask now. Raises nothing."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._presence.present(Peer(self.worker, self._free(), self._rooms()), LENGTH_MS)
-                self._others = [peer for peer in await self._presence.workers() if peer.worker != self.worker]
+                await self._roster.present(Peer(self.worker, self._free(), self._rooms()), LENGTH_MS)
+                self._others = [peer for peer in await self._roster.workers() if peer.worker != self.worker]
             self._trouble = False
         except (StoreError, TimeoutError) as error:
             self._others = []
@@ -73,5 +73,5 @@ class Peers:
         """We are gone; after `run` was cancelled."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._presence.gone(self.worker)
-        await self._presence.aclose()
+                await self._roster.gone(self.worker)
+        await self._roster.aclose()

@@ -15,7 +15,7 @@ from agent.aio import Tasks
 from agent.conversation.host import Busy, Place
 from agent.protocol.messages import ClientHello
 from agent.sessions.chronicle import Chronicle, Returned
-from agent.sessions.ownership import Taken
+from agent.sessions.holding import Taken
 from agent.sessions.state import State
 from agent.sessions.store import StoreError
 from agent.transports.livekit_adoption import Adoptions, agent_token

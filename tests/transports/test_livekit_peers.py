@@ -6,13 +6,13 @@ from pathlib import Path
 
 from agent.aio import Tasks
 from agent.config import Journal
-from agent.sessions.presence import presence
+from agent.sessions.roster import roster
 from agent.transports.livekit_peers import Peers
 from tests.transports.livekit_stage import until
 
 
 def peers(path: Path, free: list[int], rooms: set[str]) -> Peers:
-    return Peers(presence(Journal(url=f"sqlite:///{path}"), "visavis"), lambda: free[0], lambda: frozenset(rooms))
+    return Peers(roster(Journal(url=f"sqlite:///{path}"), "visavis"), lambda: free[0], lambda: frozenset(rooms))
 
 
 async def test_workers_hear_of_each_others_places_and_rooms(tmp_path: Path) -> None:
