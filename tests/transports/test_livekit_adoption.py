@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +13,17 @@ from livekit import rtc
 from livekit.protocol import agent as proto
 
 from agent.aio import Tasks
+from agent.config import Journal
 from agent.conversation.host import Busy, Place
 from agent.protocol.messages import ClientHello
 from agent.sessions.chronicle import Chronicle, Returned
 from agent.sessions.holding import Taken
+from agent.sessions.roster import Peer, roster
 from agent.sessions.state import State
 from agent.sessions.store import StoreError
 from agent.transports.livekit_adoption import Adoptions, agent_token
 from agent.transports.livekit_agency import Acceptance, Load
+from agent.transports.livekit_peers import Peers
 from agent.transports.livekit_registration import Registration
 from agent.widget import state as rounds
 from tests.transports.livekit_stage import RATE, Person, Stage, room_name, sine, staged, strength, until
@@ -287,3 +291,39 @@ async def test_a_conversation_at_rest_is_handed_over_without_a_word(livekit_serv
         attendance.hand_over("as it was told to")
         await until(lambda: ann.agent() is None and not stage.attendants.rooms(), what="the agent's leaving")
         assert (guest.handed_over, stage.host.count, len(ann.messages)) == (True, 0, told)
+
+
+# ----------------------------------------------------------------------------------------------------------- a worker that is to end
+
+
+async def test_a_worker_that_ends_leaves_to_others_what_they_have_places_for_when_nobody_speaks(
+    livekit_server: Any, tmp_path: Path
+) -> None:
+    names, tasks = [room_name(), room_name()], Tasks("test")
+    others = roster(Journal(url=f"sqlite:///{tmp_path / 'journal.sqlite3'}"), "visavis")
+    async with staged(livekit_server) as stage, Person(stage, "ann", names[0]) as ann, Person(stage, "bob", names[1]) as bob:
+        attendants = stage.attendants
+        attendants.peers = Peers(roster(Journal(url=f"sqlite:///{tmp_path / 'journal.sqlite3'}"), "visavis"), lambda: 0, attendants.rooms)
+        guests = []
+        for number, person in enumerate((ann, bob)):
+            await person.join()
+            await person.meets_agent()
+            guests.append(await stage.guest(number))
+            guests[-1].resting = False
+        await others.present(Peer("other", 1, frozenset({"elsewhere"})), 60_000)
+        draining = tasks.start(attendants.drain(20), "drain")
+        await until(lambda: attendants.draining and attendants.peers is not None)
+        elsewhere = proto.Job(id="AJ_1")
+        elsewhere.room.name = "elsewhere"
+        assert attendants.offer(elsewhere) is None
+        await asyncio.sleep(0.3)  # nothing happens: both speak
+        assert [guest.ended for guest in guests] == [None, None]
+        guests[0].resting = True
+        await until(lambda: guests[0].handed_over and ann.agent() is None, what="the first, handed over")
+        await others.present(Peer("other", 0), 60_000)
+        guests[1].resting = True
+        await asyncio.sleep(1.0)  # nothing happens: nobody has a place
+        assert guests[1].ended is None
+        await others.present(Peer("other", 1), 60_000)
+        await until(lambda: guests[1].handed_over and draining.done(), what="the second, handed over")
+        await tasks.aclose()
