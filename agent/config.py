@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -184,6 +184,7 @@ class Journal(Section):
     archive: Path | None = Field(
         default=None, description="Redis only: the folder for sessions that have ended; by default under VISAVIS_HOME"
     )
+    recording: bool = Field(default=False, description="the sound of both sides, too, as Ogg files; clients are told")
 
     @field_validator("url")
     @classmethod
@@ -191,6 +192,12 @@ class Journal(Section):
         if not re.match(r"sqlite:///.|rediss?://.|unix://.", value):
             raise ValueError(f"expected sqlite:///FILE or redis://HOST:PORT/DB, not {without_password(value)!r}")
         return value
+
+    @model_validator(mode="after")
+    def _records_words_too(self) -> Journal:
+        if self.recording and not self.keeps_words:
+            raise ValueError(f"recording keeps what is said, so it needs content: full, not {self.content}")
+        return self
 
     @property
     def keeps_words(self) -> bool:

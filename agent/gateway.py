@@ -67,7 +67,7 @@ async def run_gateway(
     tokens = Tokens.from_config(config)
     metrics, watch = Metrics(), LoopWatch()
     chronicler = Chronicler(config.journal)
-    host = ConversationHost(config, engines, metrics.event, chronicler.open)
+    host = ConversationHost(config, engines, metrics.event, chronicler)
     metrics.watch_sessions(lambda: host.count, lambda: host.capacity)
     metrics.watch_loop(watch)
     if chronicler.journal is not None:

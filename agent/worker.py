@@ -17,11 +17,11 @@ from agent.conversation.host import Busy, ConversationHost, NotReady, Place
 from agent.conversation.parts import Engines
 from agent.metrics import Metrics
 from agent.models.progress import Observer
-from agent.sessions.chronicle import Chronicler, Returned
+from agent.sessions.chronicle import Chronicler
 from agent.sessions.roster import roster
 from agent.transports import livekit_room
 from agent.transports.livekit_address import Refused
-from agent.transports.livekit_adoption import Adoptions, invitation
+from agent.transports.livekit_adoption import Adopted, Adoptions, invitation
 from agent.transports.livekit_agency import Acceptance, Load
 from agent.transports.livekit_dispatch import Invitation, parse_dispatch
 from agent.transports.livekit_peers import Peers
@@ -150,16 +150,16 @@ class Attendants:
         identity = f"agent-{job.id}"
         self._send(Invitation(job.id, url, token, job.metadata, job.participant.identity, job.room.name, identity), place)
 
-    def adopt(self, session: str, returned: Returned, place: Place) -> None:
+    def adopt(self, adopted: Adopted, place: Place) -> None:
         """Go on with a session whose worker died. Takes over the place."""
-        self._send(invitation(session, returned.state, self._config), place, returned)
+        self._send(invitation(adopted, self._config), place, adopted)
 
-    def _send(self, invitation: Invitation, place: Place | None, returned: Returned | None = None) -> None:
+    def _send(self, invitation: Invitation, place: Place | None, adopted: Adopted | None = None) -> None:
         job_id = invitation.job_id
         self._idle.clear()
         try:
             attendance = self._attendances[job_id] = Attendance(
-                self._host, self._config, invitation, self._voices, grace_seconds=self._grace_seconds, adopted=returned
+                self._host, self._config, invitation, self._voices, grace_seconds=self._grace_seconds, adopted=adopted
             )
             self._tasks.start(self._attend(job_id, attendance, place), job_id)
         except BaseException:
@@ -320,7 +320,7 @@ async def run_worker(
         raise ConfigError("LIVEKIT_API_KEY and LIVEKIT_API_SECRET must both be set: the worker registers with them")
     metrics, watch = Metrics(), LoopWatch()
     chronicler = Chronicler(config.journal)
-    host = ConversationHost(config, engines, metrics.event, chronicler.open)
+    host = ConversationHost(config, engines, metrics.event, chronicler)
     attendants = Attendants(host, config, grace_seconds=grace_seconds)
     try:
         registration = Registration(config.livekit.url, key, secret, config.agent_name, attendants, on_ready)

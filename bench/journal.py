@@ -1,4 +1,4 @@
-"""What writing the journal costs the event loop, how long those wait who wait for it, and how soon an hour's journal is a state again. Both stores.
+"""What writing the journal costs the event loop, how long those wait who wait for it, and how soon an hour's journal is a state again. Both stores. And what recording the sound costs.
 
 Fifty sessions write fifty events a second each; three of a hundred are waited for. Beside it, the lateness of a 20 ms timer on the same event loop, with and without.
 """
@@ -9,20 +9,27 @@ import asyncio
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from agent.config import Journal as Settings
+from agent.protocol.messages import RATE
 from agent.sessions.chronicle import Chronicle, Chronicler
 from agent.sessions.events import Event
 from agent.sessions.folding import fold
+from agent.sessions.recorder import TICK_SECONDS as RECORDER_TICK
+from agent.sessions.recordings import Recordings
 from agent.sessions.snapshots import EVERY
 from agent.sessions.state import START
 from agent.sessions.store import state_of
 from agent.sessions.stores import open_store
+from agent.sessions.take import Take
+from agent.sessions.tracks import FRAME
 from bench.options import Options
 from bench.report import Result, Row
 from infra import redis_server
@@ -37,6 +44,9 @@ APPEND_GOAL_US: Final = 200.0
 SNAPSHOT_GOAL_MS: Final = 100.0
 FOLD_GOAL_MS: Final = 1_000.0
 TURN_SECONDS: Final = 12
+RECORDED_SECONDS: Final = 60
+HAND_OVER_GOAL_US: Final = 10.0
+RECORDING_GOAL_MS: Final = 20.0
 REPEATS: Final = 5
 
 
@@ -69,9 +79,11 @@ async def measure(options: Options) -> Result:
                 Row(f"{name}: the same, p99", _p(load.commits, 99), "ms", None, f"{load.lost} events lost"),
             ]
             rows += await _folding(name, settings)
+    rows += _recording()
     notes = [
         f"{SESSIONS} sessions × {round(1 / TICK_SECONDS)} events/s for {options.seconds} s; one of {AWAITED} is waited for",
         f"an hour: a turn every {TURN_SECONDS} s, {len(_turn(1))} events each; the snapshot is as old as one can be ({EVERY} events)",
+        f"recorded: {RECORDED_SECONDS} s in which user and answer take turns, as fast as it goes; the thread's work every {round(RECORDER_TICK * 1000)} ms of it",
     ]
     return Result("journal", TITLE, rows, notes)
 
@@ -171,6 +183,42 @@ async def _timed(store: Any) -> float:
     start = time.perf_counter()
     await state_of(store, "s-hour")
     return (time.perf_counter() - start) * 1000
+
+
+def _recording() -> list[Row]:
+    """Both sides of one conversation, handed over and written, and how long each took."""
+    handed: list[float] = []
+    written = 0.0
+    voice = np.random.default_rng(0).normal(0, 3_000, FRAME).astype(np.int16)
+    microphone, silence = voice[::3].tobytes(), bytes(2 * FRAME // 3)
+    tick = round(RECORDER_TICK * RATE)
+    with tempfile.TemporaryDirectory() as folder:
+        recordings = Recordings(Path(folder))
+        take = Take("s-recorded", recordings, lambda *about: None)
+        for t in range(0, RECORDED_SECONDS * RATE, FRAME):
+            answering = t // RATE % 6 >= 3
+            start = time.perf_counter()
+            take.played(t, voice if answering else None, t)
+            take.heard(silence if answering else microphone, t + FRAME)
+            handed.append((time.perf_counter() - start) * 1_000_000)
+            if t % tick == 0:
+                written += _processor(take.work)
+        take.close()
+        written += _processor(take.work)
+        size = sum(file.stat().st_size for file in recordings.of("s-recorded"))
+    share = written / RECORDED_SECONDS
+    return [
+        Row("recording: handing over 20 ms of both sides, on the event loop, p99", _p(handed, 99), "µs", HAND_OVER_GOAL_US),
+        Row("recording: processor time of its thread a second of a conversation", share * 1000, "ms", RECORDING_GOAL_MS),
+        Row("recording: size of an hour", size / RECORDED_SECONDS * 3600 / 1e6, "MB"),
+    ]
+
+
+def _processor(work: Callable[[], None]) -> float:
+    """Seconds of processor time."""
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
 
 
 def _p(values: list[float], percent: int) -> float:

@@ -98,6 +98,8 @@ def test_explain_masks_secrets_and_names_sources(tmp_path: Path, monkeypatch: py
         ("turn: {mode: sometimes}", "turn.mode"),
         ("journal: {url: 'mysql://user@host/db'}", "expected sqlite:///FILE or redis://HOST:PORT/DB"),
         ("journal: {content: some}", "journal.content"),
+        ("journal: {content: metadata, recording: true}", "recording keeps what is said, so it needs content: full, not metadata"),
+        ("journal: {content: 'off', recording: true}", "needs content: full, not off"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -131,3 +133,5 @@ def test_a_password_in_the_journals_address_is_never_shown(tmp_path: Path) -> No
 def test_the_journal_is_kept_by_default_and_what_it_holds_is_known() -> None:
     assert (load().journal.url, load().journal.retention_days, load().journal.keeps_words) == ("sqlite:///journal.sqlite3", 30, True)
     assert not Config.model_validate({"journal": {"content": "metadata"}}).journal.keeps_words
+    assert not load().journal.recording, "sound only when it is asked for"
+    assert Config.model_validate({"journal": {"recording": True}}).journal.recording

@@ -77,6 +77,7 @@ def create_app(
             "progress": readiness.progress,
             "answers": readiness.answers,
             "stored": config.journal.keeps_words,
+            "recorded": config.journal.recording,
             "dev": config.auth.mode == "open",
         }
         return JSONResponse(body, headers=token_endpoint.NO_STORE)

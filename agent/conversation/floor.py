@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
 
+from agent.conversation.client import Client
 from agent.conversation.generations import Generations
-from agent.conversation.heard import Heard
+from agent.conversation.heard import Cut, Heard
 from agent.conversation.output import Output
 from agent.conversation.ports import Transport
 from agent.media.driving import Driving
@@ -22,11 +23,9 @@ from agent.protocol.messages import (
     GenerationEnd,
     Hold,
     InterruptReason,
-    Message,
     Playout,
     Resume,
     ServerInterrupt,
-    State,
 )
 
 logger = logging.getLogger("visavis.floor")
@@ -41,10 +40,6 @@ SHORT_SAMPLES: Final = RATE * 150 // 1000
 
 class FloorHost(Protocol):
     """Whom the floor tells, and whom it asks."""
-
-    def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None: ...
-
-    def set_state(self, state: State, reason: str | None = None) -> None: ...
 
     def stop_engine(self) -> asyncio.Future[None]:
         """Cancel what the engine is doing. Done when it has written down what was heard."""
@@ -64,18 +59,29 @@ class FloorHost(Protocol):
     def voice_is_settled(self) -> None:
         """Nothing is held any more: what the user's voice meant needs no verdict."""
 
+    def was_cut(self, t: int) -> None:
+        """The user has ended what was being said, at media sample `t`."""
+
 
 class Floor:
     """One a conversation."""
 
     def __init__(
-        self, host: FloorHost, transport: Transport, timeline: Timeline, driving: Driving, generations: Generations, output: Output
+        self,
+        host: FloorHost,
+        client: Client,
+        transport: Transport,
+        timeline: Timeline,
+        driving: Driving,
+        generations: Generations,
+        output: Output,
     ) -> None:
         self.heard = Heard()
         self.interrupts = 0
         self.settling: asyncio.Future[None] | None = None
         """The engine writes down what was heard of the answer that was interrupted last."""
         self._host = host
+        self._client = client
         self._transport = transport
         self._timeline = timeline
         self._driving = driving
@@ -96,7 +102,7 @@ class Floor:
         self._transport.clear()
         segment = self._timeline.current
         if segment is not None and segment.started_t is not None:
-            self._host.send(Hold(cut_t=self._held_at), gen=segment.gen, t=self._held_at)
+            self._client.send(Hold(cut_t=self._held_at), gen=segment.gen, t=self._held_at)
         self._watch = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._give_up)
 
     def go_on(self) -> None:
@@ -113,7 +119,7 @@ class Floor:
         t0 = self._timeline.resume(back)
         self._driving.again()
         if segment is not None and segment.started_t is not None:
-            self._host.send(Resume(t0=t0, from_t=from_t), gen=segment.gen, t=t0)
+            self._client.send(Resume(t0=t0, from_t=from_t), gen=segment.gen, t=t0)
         self._host.sound_goes_on()
 
     def _give_up(self) -> None:
@@ -140,15 +146,27 @@ class Floor:
         for cut in self._output.cut(lambda segment, script: self.heard.cut(segment, script, cut_t, ear)):
             segment = cut.segment
             cut.correct = _Memory(self._host, segment.gen, cut.script.speech)
-            self._host.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
+            self._client.send(AssistantText(id=f"a{segment.gen}", text=cut.text, interrupted=True), gen=segment.gen)
             if segment.started_t is not None:
-                self._host.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
+                self._client.send(GenerationEnd(t_end=cut_t, interrupted=True), gen=segment.gen, t=cut_t)
         self._host.answer_is_void()
         self._transport.clear()
-        self._host.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
-        self._host.set_state("idle", reason="interrupted")
+        self._client.send(ServerInterrupt(cut_t=cut_t, reason=reason), gen=gen, t=cut_t)
+        self._host.was_cut(cut_t)
+        self._client.set_state("idle", reason="interrupted")
         if reason == "voice":
-            self._host.set_state("listening")
+            self._client.set_state("listening")
+        self._host.voice_is_settled()
+
+    def drop(self) -> None:
+        """Nobody is here: what is being said counts neither as heard nor as cut."""
+        self._generations.interrupt()
+        self.interrupts += 1
+        self.settling = self._host.stop_engine()
+        self._unwatch()
+        self._output.cut(lambda segment, script: Cut(segment, script, self._timeline.t))
+        self._host.answer_is_void()
+        self._transport.clear()
         self._host.voice_is_settled()
 
     def barely_begun(self, samples: int) -> bool:
@@ -156,11 +174,12 @@ class Floor:
         segment = self._timeline.current
         return segment is None or segment.heard(self.heard.at(self._host.media_now())) <= samples
 
-    def report(self, playout: Playout) -> None:
-        """The client says what it heard. Nonsense is noted, and nothing more."""
+    def report(self, playout: Playout) -> bool:
+        """The client says what it heard. Returns whether that can be; nonsense is noted, and nothing more."""
         wrong = self.heard.report(playout.gen, playout.t_heard, self._host.media_now(), self._timeline.t)
         if wrong:
             logger.info("%s", wrong)
+        return wrong is None
 
     def close(self) -> None:
         self._unwatch()

@@ -7,20 +7,21 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 import soxr
 from livekit import rtc
 from livekit.agents import APIError
 
-from agent.config import Config
+from agent.config import Config, Journal
 from agent.conversation.conversation import Conversation
 from agent.conversation.parts import Engines
-from agent.conversation.ports import Chronicle, Transport
+from agent.conversation.ports import Returned, Sessions, Tenancy, Transport
+from agent.conversation.returning import Past
 from agent.media.block import Pcm
-from agent.protocol.messages import RATE, ClientHello, Language, LanguageChoice
-from agent.sessions.chronicle import unwritten
+from agent.protocol.messages import RATE, ClientHello, ErrorMessage, Language, LanguageChoice
+from agent.sessions.chronicle import Chronicler, Ticket
 
 logger = logging.getLogger("visavis.conversation")
 
@@ -31,6 +32,7 @@ BUSY_WORDS: Final[Mapping[Language, str]] = {
     "zh": "抱歉，现在所有位置都满了，请过一会儿再试。",
 }
 BUSY_RETRY_MS = 5_000
+TAKEN_OVER: Final = ErrorMessage(code="taken_over", message="another client has resumed this session", recoverable=False)
 NOT_READY_RETRY_MS = 2_000
 
 
@@ -77,13 +79,13 @@ class ConversationHost:
         config: Config,
         engines: Engines,
         on_event: Callable[[str, float], None] = lambda name, value: None,
-        chronicle: Callable[[str], Chronicle] = unwritten,
+        sessions: Sessions | None = None,
     ) -> None:
-        """`chronicle` makes the journal of a session, by its id."""
+        """`sessions`: their journals; None: nothing is written down, and nobody can come back."""
         self.config = config
         self._engines = engines
         self._on_event = on_event
-        self._chronicle = chronicle
+        self._sessions = sessions or Chronicler(Journal(content="off"))
         self._places: set[Place] = set()
         self._waiting: deque[asyncio.Future[Place]] = deque()
         self._conversations: dict[str, Conversation] = {}
@@ -181,29 +183,82 @@ class ConversationHost:
     async def open(
         self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
     ) -> Conversation:
-        """Begin a conversation; its place is released when it ends (or here, when it cannot begin). Raises `Busy`, `NotReady`, `UnknownPersona`."""
+        """Begin a conversation, or go on with one whose secret the client shows; its place is released when it ends (or here, when it cannot begin). Raises `Busy`,
+        `NotReady`, `UnknownPersona`, `ResumeRefused`, `Taken`, `StoreError`."""
         taken = place or self.reserve()
         try:
-            personas = self.config.personas
-            persona_id = hello.persona or "default"
-            if persona_id not in personas:
-                raise UnknownPersona(persona_id, list(personas))
+            if hello.session_id is not None and hello.resume is not None:
+                ticket = await self._sessions.claim(hello.session_id, identity, hello.resume)
+                if (live := self._conversations.get(hello.session_id)) is not None:
+                    await live.aclose("its client has come back", last_word=TAKEN_OVER)
+                returned = await self._sessions.reopen(hello.session_id, adoptable=room is not None)
+                return await self._go_on(hello.session_id, returned, ticket, transport, hello, taken, identity, room)
             session_id = f"s-{secrets.token_hex(8)}"
-            parts = self._engines.build(personas[persona_id])
-            conversation = Conversation(
-                session_id, self.config, persona_id, transport, parts, hello, self._chronicle(session_id), self._on_event
-            )
-            conversation.on_ended = lambda: self._ended(conversation, taken)
-            self._conversations[session_id] = conversation
-            try:
-                await conversation.start(room, identity)
-            except BaseException:
-                await conversation.aclose("it could not begin")
-                raise
+            persona_id = self._persona(hello.persona)
+            tenancy = await self._sessions.begin(session_id, adoptable=room is not None)
+            return await self._converse(session_id, persona_id, transport, hello, tenancy, taken, identity, room)
         except BaseException:
             taken.release()
             raise
+
+    async def adopt(
+        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
+    ) -> Conversation:
+        """Go on with a session whose worker has died, and which was taken (`Sessions.adopt`), with its client in `room`. The place is released when it ends, or here."""
+        try:
+            hello = ClientHello(wants=list(returned.state.wants))
+            return await self._go_on(session, returned, None, transport, hello, place, identity, room)
+        except BaseException:
+            place.release()
+            await returned.chronicle.release(over=False, orphan=True)
+            raise
+
+    async def _go_on(
+        self,
+        session_id: str,
+        returned: Returned,
+        ticket: Ticket | None,
+        transport: Transport,
+        hello: ClientHello,
+        place: Place,
+        identity: str,
+        room: rtc.Room | None,
+    ) -> Conversation:
+        state = returned.state
+        persona_id = state.persona if state.persona in self.config.personas else "default"
+        if hello.language is None and state.language in get_args(LanguageChoice):
+            hello = hello.model_copy(update={"language": state.language})
+        past = Past(state, returned.rounds, ticket)
+        return await self._converse(session_id, persona_id, transport, hello, returned.chronicle, place, identity, room, past)
+
+    async def _converse(
+        self,
+        session_id: str,
+        persona_id: str,
+        transport: Transport,
+        hello: ClientHello,
+        tenancy: Tenancy,
+        place: Place,
+        identity: str,
+        room: rtc.Room | None,
+        past: Past | None = None,
+    ) -> Conversation:
+        parts = self._engines.build(self.config.personas[persona_id])
+        conversation = Conversation(session_id, self.config, persona_id, transport, parts, hello, tenancy, self._on_event, past)
+        conversation.on_ended = lambda: self._ended(conversation, place)
+        self._conversations[session_id] = conversation
+        try:
+            await conversation.start(room, identity)
+        except BaseException:
+            await conversation.aclose("it could not begin")
+            raise
         return conversation
+
+    def _persona(self, name: str | None) -> str:
+        personas = self.config.personas
+        if (name or "default") not in personas:
+            raise UnknownPersona(name or "default", list(personas))
+        return name or "default"
 
     def _ended(self, conversation: Conversation, place: Place) -> None:
         self._conversations.pop(conversation.session_id, None)

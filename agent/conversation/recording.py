@@ -74,14 +74,21 @@ class Recording:
     """One a conversation. `now` is the media sample being sent, `generation` the current one, `gen_of` that of an answer."""
 
     def __init__(
-        self, chronicle: Chronicle, now: Callable[[], int], generation: Callable[[], int], gen_of: Callable[[Hashable], int | None]
+        self,
+        chronicle: Chronicle,
+        now: Callable[[], int],
+        generation: Callable[[], int],
+        gen_of: Callable[[Hashable], int | None],
+        first: int = 0,
     ) -> None:
+        """`first`: answers that were numbered before, at most."""
         self._chronicle = chronicle
+        self._tape = chronicle.sound
         self._now = now
         self._generation = generation
         self._gen_of = gen_of
         self._answers: weakref.WeakKeyDictionary[Hashable, _Answer] = weakref.WeakKeyDictionary()
-        self._count = 0
+        self._count = first
         self._sound: tuple[int, int, int] | None = None
         """Sound that went out: its generation, and media samples from and to."""
 
@@ -90,13 +97,26 @@ class Recording:
         """Whether what is said is written down beyond the session."""
         return self._chronicle.stored
 
-    def begin(self, about: Mapping[str, str]) -> None:
-        """The first event: org, user, persona, version, language, door."""
+    @property
+    def recorded(self) -> bool:
+        """Whether the sound of both sides is, too."""
+        return self._tape.recorded
+
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """The first event: org, user, persona, version, language, door; where another worker can go on with it, room and agent; what the client wants."""
         self._write("session", about)
+
+    def pause(self) -> None:
+        """The client is gone: what waits to be a stretch is written down."""
+        self._settle()
 
     def end(self, reason: str) -> None:
         self._settle()
         self._write("session_end", {"reason": reason})
+
+    def close(self) -> None:
+        """No more sound is recorded."""
+        self._tape.close()
 
     # ------------------------------------------------------------------------------------------------------- messages
 
@@ -110,6 +130,8 @@ class Recording:
     def sent(self, message: Message, gen: int, t: int | None) -> asyncio.Future[bool] | None:
         """To the client. What is returned is done when the client may be told; None: at once."""
         kind = type(message)
+        if isinstance(message, ServerInterrupt | Hold):
+            self._tape.cut()
         if kind in PROMISED:
             return self._chronicle.commit(PROMISED[kind], _content(message), t=self._now() if t is None else t, gen=gen)
         if isinstance(message, GenerationStart):
@@ -123,6 +145,11 @@ class Recording:
             self._write(TOLD[kind], _content(message), gen, t)
         return None
 
+    def number_of(self, speech: Hashable) -> int | None:
+        """The number of an answer of which something was written down."""
+        answer = self._answers.get(speech)
+        return None if answer is None else answer.number
+
     def corrected(self, gen: int, text: str) -> None:
         """The client has reported that this is what was heard of an answer that was cut."""
         self._write("heard_corrected", {"text": text}, gen)
@@ -134,7 +161,9 @@ class Recording:
         self._write(kind, {"sample": sample})
 
     def reached(self, speech: Hashable | None, stage: AnswerStage) -> None:
-        """An answer that is being prepared came so far; the first time counts."""
+        """An answer that is being prepared came so far; the first time counts. What is to be spoken is written down before."""
+        if stage == "first_chunk" and (known := self._answers.get(speech)) is not None and known.text:
+            self._delta(known, whole=False)
         kind = {"first_token": "llm_first_token", "first_sound": "tts_first_audio"}.get(stage)
         if kind is None or (answer := self._answer(speech)) is None or stage in answer.reached:
             return
@@ -152,8 +181,13 @@ class Recording:
         if whole or (answer.text and now - answer.since >= DELTA_SECONDS):
             self._delta(answer, whole=whole)
 
-    def played(self, block: Block) -> None:
-        """20 ms go out."""
+    def heard(self, pcm: bytes, now: int) -> None:
+        """Microphone sound came while media sample `now` was due."""
+        self._tape.heard(pcm, now)
+
+    def played(self, block: Block, now: int) -> None:
+        """20 ms go out, perhaps ahead of time: `now` is the media sample that is due."""
+        self._tape.played(block.t, None if block.blank else block.pcm, now)
         if self._sound is not None:
             gen, start, end = self._sound
             if not block.blank and block.gen == gen and block.t == end and end - start < SOUND_SAMPLES:

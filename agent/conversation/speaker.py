@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterator, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from livekit import rtc
 from livekit.agents import Agent, llm
 from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import ModelSettings
+from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.config import Persona
 from agent.conversation.aligning import Aligning
@@ -24,7 +26,7 @@ from agent.conversation.stages import AnswerStage
 from agent.conversation.synthesis import synthesize
 from agent.dialogue.going_on import continues
 from agent.dialogue.language import script_language
-from agent.dialogue.persona import CUT, chat_prefix
+from agent.dialogue.persona import CUT, GO_ON, chat_prefix
 from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.dialogue.repetition import Repetition
 from agent.dialogue.tags import Command, Felt, Tag
@@ -73,6 +75,13 @@ def _without(items: Sequence[llm.ChatItem], superseded: Collection[str]) -> Iter
             yield item
 
 
+class _Begun(NamedTuple):
+    """What is known of an answer that is given again."""
+
+    text: str
+    whole: bool
+
+
 class Topic(Protocol):
     """What the speaker asks the conversation."""
 
@@ -105,9 +114,11 @@ class Speaker(Agent):
         longest: int,
         tools: Sequence[llm.Tool] = (),
         aligning: Aligning | None = None,
+        memory: llm.ChatContext | None = None,
     ) -> None:
-        """`longest`: characters after which an answer is ended; `tools`: functions that the model may call; `aligning`: for voices that tell no times."""
-        super().__init__(instructions="", tools=list(tools))
+        """`longest`: characters after which an answer is ended; `tools`: functions that the model may call; `aligning`: for voices that tell no times; `memory`: of a
+        session that goes on."""
+        super().__init__(instructions="", tools=list(tools), chat_ctx=memory or llm.ChatContext.empty())
         self._longest = longest
         self._topic = topic
         self._persona = persona
@@ -115,6 +126,7 @@ class Speaker(Agent):
         self._aligning = aligning
         self._tempo = Tempo()
         self._superseded: deque[str] = deque(maxlen=HISTORY_ITEMS)
+        self._begun: weakref.WeakKeyDictionary[Any, _Begun] = weakref.WeakKeyDictionary()
 
     # -------------------------------------------------------------------------------------------------- what the model is asked
 
@@ -127,9 +139,20 @@ class Speaker(Agent):
         a part of the conversation, while it is still being spoken.
         """
         speech = current_speech()
-        self._topic.reached(speech, "asked")
         answer, calls, repetition = "", False, Repetition()
-        node = cast(AsyncGenerator[Any, None], Agent.default.llm_node(self, self._prompt(chat_ctx.items), tools, model_settings))
+        prompt = self._prompt(chat_ctx.items)
+        if (begun := self._begun.pop(speech, None)) is not None:
+            answer = begun.text
+            if answer:
+                self._topic.reached(speech, "first_token")
+                yield answer
+            if begun.whole:
+                return
+            if answer:
+                prompt.add_message(role="assistant", content=answer)
+                prompt.add_message(role="system", content=GO_ON[script_language(answer, "en")])
+        self._topic.reached(speech, "asked")
+        node = cast(AsyncGenerator[Any, None], Agent.default.llm_node(self, prompt, tools, model_settings))
         async with contextlib.aclosing(node) as chunks:
             async for chunk in chunks:
                 self._topic.reached(speech, "first_token")
@@ -146,6 +169,11 @@ class Speaker(Agent):
             self._topic.nothing_said()
         elif answer:
             self._read([*chat_ctx.items, llm.ChatMessage(role="assistant", content=[answer])], "")
+
+    def go_on(self, speech: SpeechHandle, text: str, *, whole: bool) -> None:
+        """This answer was begun before, with `text`; `whole`: that is all of it, and the model is not asked."""
+        if text or whole:
+            self._begun[speech] = _Begun(text, whole)
 
     def supersede(self, question: str) -> None:
         """A question that was answered too early: its speaker went on, and the next one holds it whole."""

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from agent.conversation.captions import Captions
+from agent.conversation.client import Client
 from agent.conversation.face import control_message, marks_message, messages_of
 from agent.conversation.output import Output
 from agent.conversation.script import Action, Caption, Mood
 from agent.conversation.stages import Stages
-from agent.media.blendshapes import Blendshapes, Packet
+from agent.media.blendshapes import Blendshapes
 from agent.media.block import Block
 from agent.media.driving import Batch, Driving
 from agent.media.fingerprint import Fingerprint
@@ -42,9 +43,11 @@ class TellingHost(Protocol):
 
     session_id: str
 
-    def send(self, message: Message, *, gen: int | None = None, t: int | None = None) -> None: ...
+    def stretch_began(self, gen: int, speech: object) -> None:
+        """The first sound of a stretch of an answer goes out."""
 
-    def show(self, packet: Packet) -> None: ...
+    def stretch_ended(self, gen: int, t: int) -> None:
+        """A stretch of an answer has gone out, up to media sample `t`."""
 
 
 class Telling:
@@ -54,6 +57,7 @@ class Telling:
     def __init__(
         self,
         host: TellingHost,
+        client: Client,
         timeline: Timeline,
         driving: Driving,
         output: Output,
@@ -64,8 +68,11 @@ class Telling:
         fingerprint: Fingerprint | None,
         blendshapes: Blendshapes | None,
         on_event: Callable[[str, float], None],
+        commands: int = 0,
     ) -> None:
+        """`commands`: that were numbered before, at most."""
         self._host = host
+        self._client = client
         self._timeline = timeline
         self._driving = driving
         self._output = output
@@ -78,7 +85,7 @@ class Telling:
         self._on_event = on_event
         self._asked_at: float | None = None
         self._late = 0
-        self._commands = 0
+        self._commands = commands
         self._happened: deque[tuple[Message, int, int, int]] = deque(maxlen=RETOLD)
 
     def asked(self, now: float) -> None:
@@ -90,11 +97,11 @@ class Telling:
         batch = self._driving.due(self._timeline)
         if batch is not None:
             for message, t in messages_of(batch):
-                self._host.send(message, gen=batch.gen, t=t)
+                self._client.send(message, gen=batch.gen, t=t)
         if self._blendshapes is not None:
             self._show(self._blendshapes, block, batch)
         if self._fingerprint is not None and (marks := self._fingerprint.push(block)) is not None:
-            self._host.send(marks_message(marks))
+            self._client.send(marks_message(marks))
 
     def _show(self, face: Blendshapes, block: Block, batch: Batch | None) -> None:
         if block.blank and not self._blank:
@@ -103,7 +110,7 @@ class Telling:
         if batch is not None:
             face.told(batch.t, batch.visemes)
         if (packet := face.due(block.t)) is not None:
-            self._host.show(packet)
+            self._client.show(packet)
 
     def fired(self, events: list[Fired], due: float) -> None:
         """What hangs on the block that is sent next."""
@@ -114,10 +121,11 @@ class Telling:
                     if self._asked_at is not None:
                         self._on_event("answer_seconds", time.monotonic() - self._asked_at)
                         self._asked_at = None
-                    self._host.send(GenerationStart(t0=t), gen=gen, t=t)
+                    self._client.send(GenerationStart(t0=t), gen=gen, t=t)
+                    self._host.stretch_began(gen, self._output.script_of(segment).speech)
                     self._tell_stages(gen, t, self._output.script_of(segment).speech)
                 case Caption(text=text):
-                    self._host.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
+                    self._client.send(AssistantTextDelta(id=f"a{gen}", text=text), gen=gen, t=t)
                     self._captions.show(text)
                 case Mood(emotion=emotion):
                     tag = EmotionTag(name=emotion)
@@ -130,14 +138,15 @@ class Telling:
                 case Ended():
                     self._tell_lateness(gen)
                     script = self._output.script_of(segment)
-                    self._host.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
-                    self._host.send(GenerationEnd(t_end=t), gen=gen, t=t)
+                    self._client.send(AssistantText(id=f"a{gen}", text=script.text.strip()), gen=gen, t=t)
+                    self._client.send(GenerationEnd(t_end=t), gen=gen, t=t)
+                    self._host.stretch_ended(gen, t)
                     self._captions.end()
             self._output.fired(fired)
 
     def _happen(self, message: Message, gen: int, t: int, samples: int) -> None:
         """Tell of something that a client which comes back within so many samples still has to know."""
-        self._host.send(message, gen=gen, t=t)
+        self._client.send(message, gen=gen, t=t)
         self._happened.append((message, gen, t, t + samples))
 
     def again(self) -> None:
@@ -145,7 +154,7 @@ class Telling:
         self._driving.again()
         for message, gen, t, until in self._happened:
             if until > self._timeline.t:
-                self._host.send(message, gen=gen, t=t)
+                self._client.send(message, gen=gen, t=t)
 
     def void(self) -> None:
         """An interrupt: nothing of the answer happens any more."""
@@ -166,4 +175,4 @@ class Telling:
         for name, ms in stages.items():
             self._on_event(f"stage:{name}", ms / 1000)
         if self._stages_wanted:
-            self._host.send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)
+            self._client.send(TurnStages(stages={str(name): ms for name, ms in stages.items()}), gen=gen, t=t)

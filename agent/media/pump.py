@@ -27,11 +27,14 @@ class Pump:
         play: Callable[[Block], Awaitable[None]],
         fire: Callable[[list[Fired], float], None],
         ahead_seconds: float = 0.0,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
+        """`before`: called before each block is pulled, when the timeline can still be held."""
         self._timeline = timeline
         self._play = play
         self._fire = fire
         self._ahead = ahead_seconds
+        self._before = before
         self._wake = asyncio.Event()
         self._origin = 0.0
         self.late = 0
@@ -61,6 +64,7 @@ class Pump:
             elif delay > 0:
                 await self._sleep(delay)
                 continue
+            self._before()
             block, fired = self._timeline.pull()
             if fired:
                 self._fire(fired, due)

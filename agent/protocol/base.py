@@ -16,6 +16,10 @@ MAX_TEXT = 8_000
 """Characters in one `text_input`."""
 MAX_CONTEXT = 64_000
 """Characters in one `context_update`."""
+MAX_FRAME_BYTES = 14 * 1024
+"""A larger message travels in parts (or, in a LiveKit room, as a text stream)."""
+MAX_PARTS = 256
+"""Slices of one message: enough for the largest one, even if JSON escapes each of its characters."""
 
 State = Literal["idle", "listening", "thinking", "speaking"]
 Language = Literal["en", "zh"]
@@ -41,6 +45,6 @@ class Part(Message):
     example = {"id": "p1", "i": 0, "n": 2, "data": '{"v":1,"type":"con'}
     type: Literal["part"] = "part"
     id: Identifier
-    i: Annotated[int, Field(ge=0, lt=64)]
-    n: Annotated[int, Field(ge=2, le=64)]
-    data: str
+    i: Annotated[int, Field(ge=0, lt=MAX_PARTS)]
+    n: Annotated[int, Field(ge=2, le=MAX_PARTS)]
+    data: str = Field(max_length=MAX_FRAME_BYTES)

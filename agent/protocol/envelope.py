@@ -8,14 +8,13 @@ from typing import Any, Final, Generic, TypeVar, cast
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 
+from agent.protocol.base import MAX_FRAME_BYTES
 from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import CLIENT, SERVER, ClientMessage, Message, ServerMessage
 
 VERSION: Final = 1
-MAX_FRAME_BYTES: Final = 14 * 1024
-"""A larger message travels in parts (or, in a LiveKit room, as a text stream)."""
-MAX_MESSAGE_BYTES: Final = 512 * 1024
-"""A larger message is refused, whole or in parts."""
+MAX_MESSAGE_BYTES: Final = 1536 * 1024
+"""A larger message is refused, whole or in parts: a page of 1 MiB has room, in base64."""
 
 M = TypeVar("M", bound=Message)
 

@@ -2,57 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
+
+import pydantic_core
 
 from agent.protocol.envelope import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Envelope
 from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import Message, Part
 
-SLICE_CHARS: Final = 3_000
-"""Characters of a slice: at most four bytes each in UTF-8, more when JSON escapes them, and still one frame in the usual case."""
+SLICE_BYTES: Final = MAX_FRAME_BYTES - 512
+"""Bytes of a slice once it is a JSON string itself; the rest of the frame is for the envelope around it."""
 MAX_OPEN: Final = 4
 """Unfinished messages of one sender; the oldest is dropped."""
+MAX_OPEN_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+"""Bytes of all unfinished messages of one sender; the oldest are dropped."""
 
 
 def split(envelope: Envelope[Message], part_id: str) -> list[Envelope[Message]]:
-    """The envelope itself if it fits one frame, otherwise its parts (each with the envelope's own gen and seq)."""
+    """The envelope itself if it fits one frame, otherwise its parts (each with the envelope's own gen and seq). Raises `ProtocolError` (`too_large`)."""
     raw = envelope.to_json()
     if len(raw) <= MAX_FRAME_BYTES:
         return [envelope]
-    text = raw.decode()
-    slices = [text[i : i + SLICE_CHARS] for i in range(0, len(text), SLICE_CHARS)]
-    if len(slices) > 64:
-        raise ProtocolError("too_large", f"a message may have {64 * SLICE_CHARS} characters; this one has {len(text)}")
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise ProtocolError("too_large", f"a message may have {MAX_MESSAGE_BYTES} bytes; this one has {len(raw)}")
+    slices = list(_slices(raw.decode()))
     return [
         Envelope(Part(id=part_id, i=i, n=len(slices), data=data), envelope.gen, envelope.seq, envelope.t) for i, data in enumerate(slices)
     ]
+
+
+def _slices(text: str) -> Iterator[str]:
+    """`text` in slices of at most `SLICE_BYTES` as they are written in JSON. What is cut is JSON already, so that only quotes and backslashes are escaped."""
+    written = pydantic_core.to_json(text)[1:-1]
+    begin = 0
+    while begin < len(written):
+        end = min(begin + SLICE_BYTES, len(written))
+        while end < len(written) and written[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        slice_ = written[begin:end]
+        if (len(slice_) - len(slice_.rstrip(b"\\"))) % 2:  # within an escape
+            slice_ = slice_[:-1]
+        yield pydantic_core.from_json(b'"' + slice_ + b'"')
+        begin += len(slice_)
+
+
+@dataclass
+class _Unfinished:
+    slices: dict[int, str] = field(default_factory=dict)
+    size: int = 0
 
 
 @dataclass
 class Joiner:
     """Puts parts together. Order does not matter; a slice that comes twice counts once; what is unfinished is bounded."""
 
-    _open: dict[str, dict[int, str]] = field(default_factory=dict)
-    _size: dict[str, int] = field(default_factory=dict)
+    _open: dict[str, _Unfinished] = field(default_factory=dict)
 
     def add(self, part: Part) -> str | None:
         """The whole message's JSON text when this part completes it. Raises `ProtocolError`."""
         if part.i >= part.n:
             raise ProtocolError("bad_message", f"part.i: expected less than n = {part.n}, not {part.i}")
-        slices = self._open.setdefault(part.id, {})
-        if len(self._open) > MAX_OPEN:
-            self._drop(next(iter(self._open)))
-        slices.setdefault(part.i, part.data)
-        self._size[part.id] = sum(len(s) for s in slices.values())
-        if self._size[part.id] > MAX_MESSAGE_BYTES:
-            self._drop(part.id)
+        message = self._open.setdefault(part.id, _Unfinished())
+        if part.i not in message.slices:
+            message.slices[part.i] = part.data
+            message.size += len(part.data.encode("utf-8", "surrogatepass"))
+        if message.size > MAX_MESSAGE_BYTES:
+            del self._open[part.id]
             raise ProtocolError("too_large", f"a message may have {MAX_MESSAGE_BYTES} bytes")
-        if len(slices) < part.n:
-            return None
-        self._drop(part.id)
-        return "".join(slices[i] for i in sorted(slices))
+        if len(message.slices) >= part.n:
+            del self._open[part.id]
+            return "".join(message.slices[i] for i in sorted(message.slices))
+        while len(self._open) > MAX_OPEN or self.unfinished_bytes > MAX_OPEN_BYTES:
+            del self._open[next(iter(self._open))]
+        return None
 
-    def _drop(self, part_id: str) -> None:
-        self._open.pop(part_id, None)
-        self._size.pop(part_id, None)
+    @property
+    def unfinished_bytes(self) -> int:
+        return sum(message.size for message in self._open.values())

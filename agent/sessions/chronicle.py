@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from agent import config
@@ -20,11 +21,13 @@ from agent.sessions.events import Event
 from agent.sessions.holding import Holding
 from agent.sessions.journal import Journal
 from agent.sessions.ownership import Ownership
+from agent.sessions.recorder import Recorder
 from agent.sessions.secrets import ResumeRefused
 from agent.sessions.standing import Standing
 from agent.sessions.state import START, State
 from agent.sessions.store import Store, StoreError, standing_of
-from agent.sessions.stores import is_local, opener
+from agent.sessions.stores import is_local, opener, recordings_of
+from agent.sessions.take import Take, Unrecorded
 from agent.sessions.tenure import ALONE, Terms
 from agent.sessions.tickets import Ticket
 from agent.widget import state as rounds
@@ -50,9 +53,18 @@ class Owned:
 class Chronicle:
     """Of one session. Media time `t` and generation `gen` are the caller's. What `d` holds is not changed afterwards by anybody."""
 
-    def __init__(self, journal: Journal | None, session: str, *, words: bool, owned: Owned | None = None, after: State = START) -> None:
+    def __init__(
+        self,
+        journal: Journal | None,
+        session: str,
+        *,
+        words: bool,
+        owned: Owned | None = None,
+        after: State = START,
+        recorder: Recorder | None = None,
+    ) -> None:
         """`journal`: None writes nothing; `words`: whether what is said is written down; `owned`: None for a session that nobody can take, or come back to; `after`:
-        where it goes on."""
+        where it goes on; `recorder`: None records nothing."""
         self.round = after.round
         """The number of the round, for events from now on."""
         self._journal = journal
@@ -63,6 +75,15 @@ class Chronicle:
         self._seq = after.seq
         self._released = False
         self._on_lost: Callable[[], None] = _nothing
+        self._recorder = recorder
+
+    @cached_property
+    def sound(self) -> Take | Unrecorded:
+        """Where the sound of both sides is recorded, if it is. It is to be closed."""
+        return Unrecorded() if self._recorder is None else self._recorder.open(self._session, self._recorded)
+
+    def _recorded(self, file: str, t0: int, wall_ms: int) -> None:
+        self.write("recording", {"file": file, "t0": t0, "wall_ms": wall_ms}, t=t0, gen=0)
 
     @property
     def stored(self) -> bool:
@@ -181,23 +202,27 @@ class Chronicler:
     def __init__(self, settings: config.Journal, *, terms: Terms | None = None) -> None:
         """`terms` of the leases: by default long ones where the store is a file of this machine. Raises `ConfigError`."""
         self._words = settings.keeps_words
+        recordings = recordings_of(settings)
+        self.recorder = Recorder(recordings) if settings.recording else None
         self.journal: Journal | None = None
         self._ownership: Ownership | None = None
         if settings.content != "off":
             local = is_local(settings)
             self._open_store = opener(settings)
-            self.journal = Journal(self._open_store, retention_days=settings.retention_days)
+            self.journal = Journal(self._open_store, retention_days=settings.retention_days, sweep_files=recordings.sweep)
             self._ownership = Ownership(opener(settings, hurried=True), terms=terms or (ALONE if local else Terms()), local=local)
         self._tasks = Tasks("chronicles")
 
     def start(self) -> None:
+        if self.recorder is not None:
+            self.recorder.start()
         if self.journal is not None and self._ownership is not None:
             self.journal.start()
             self._ownership.start()
 
     def open(self, session: str) -> Chronicle:
         """Of a session that is not owned: nobody can come back to it."""
-        return Chronicle(self.journal, session, words=self._words)
+        return Chronicle(self.journal, session, words=self._words, recorder=self.recorder)
 
     async def begin(self, session: str, *, adoptable: bool = False) -> Chronicle:
         """Of a new session, owned by this process. `adoptable`: another worker may go on with it when this one dies. Raises nothing: a store that is away is not waited for."""
@@ -236,15 +261,25 @@ class Chronicler:
         return Returned(self._chronicle(self._ownership, holding, standing.state), standing.state, standing.rounds)
 
     def _chronicle(self, ownership: Ownership, holding: Holding, after: State = START) -> Chronicle:
-        return Chronicle(self.journal, holding.session, words=self._words, owned=Owned(ownership, holding, self._tasks), after=after)
+        return Chronicle(
+            self.journal,
+            holding.session,
+            words=self._words,
+            owned=Owned(ownership, holding, self._tasks),
+            after=after,
+            recorder=self.recorder,
+        )
 
     def problems(self) -> list[str]:
-        """What keeps the journal from keeping what it is told, in plain words."""
-        return [] if self.journal is None or self.journal.problem is None else [self.journal.problem]
+        """What keeps the journal, or recordings, from keeping what they are told, in plain words."""
+        kept = (part.problem for part in (self.journal, self.recorder) if part is not None)
+        return [problem for problem in kept if problem is not None]
 
     async def aclose(self) -> None:
         """Write what is left, and give back what is held; after the conversations have ended."""
         await self._tasks.aclose()
+        if self.recorder is not None:
+            await self.recorder.aclose()
         if self.journal is not None and self._ownership is not None:
             await self.journal.aclose()
             await self._ownership.aclose()

@@ -19,6 +19,7 @@ from agent import config
 from agent.config import ConfigError
 
 if TYPE_CHECKING:
+    from agent.sessions.recordings import Recordings
     from agent.sessions.store import Store
 
 T = TypeVar("T")
@@ -50,21 +51,23 @@ def list_sessions(
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a session.")] = False,
 ) -> None:
     """All sessions, the latest first: who, when, how long, how it ended."""
-    found = _ask(context.obj, lambda store: store.sessions(user))
+    found, recorded = _ask(context.obj, lambda store: store.sessions(user)), _on_disk(context.obj, lambda recordings: recordings.all())
     if as_json:
         for info in found:
-            print(json.dumps(asdict(info), ensure_ascii=False))
+            files = [str(file) for file in recorded.get(info.session, [])]
+            print(json.dumps({**asdict(info), "recordings": files}, ensure_ascii=False))
         return
     if not found:
         print("The journal is empty." if user is None else f"The journal holds no session of {user}.")
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("session", "user", "persona", "began", "length", "events", "ended"):
+    for title in ("session", "user", "persona", "began", "length", "events", "sound", "ended"):
         table.add_column(title, justify="right" if title in ("length", "events") else "left", overflow="fold", no_wrap=title == "session")
     for info in found:
         length = _clock((info.updated_ms - info.started_ms) / 1000)
         ended = "goes on, or was broken off" if info.ended is None else info.ended
-        table.add_row(info.session, info.user, info.persona, _date(info.started_ms), length, str(info.events), ended)
+        sound = "recorded" if info.session in recorded else ""
+        table.add_row(info.session, info.user, info.persona, _date(info.started_ms), length, str(info.events), sound, ended)
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False).print(table)
 
 
@@ -85,17 +88,32 @@ def show(context: typer.Context, session: SessionId) -> None:
     clock = f"generation {state.gen}, {_clock(state.t / RATE)} of sound, {state.seq} events"
     skipped = ", ".join(f"{count} {name}" for name, count in asdict(state.skipped).items() if count)
     print(f"{clock}; skipped: {skipped}" if skipped else clock)
+    for file in _on_disk(context.obj, lambda recordings: recordings.of(session)):
+        print(f"recorded: {file}")
 
 
 @app.command()
 def export(
     context: typer.Context,
     session: SessionId,
-    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON an event: the form that there is.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON an event: what there is without --recording.")] = True,
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.ogg", help="Copy the recording instead: left the user, right the answers. Several become OUT-1.ogg, OUT-2.ogg, …"
+        ),
+    ] = None,
 ) -> None:
-    """Every event of a session, in order, one a line: {v, session, seq, wall_ms, t, gen, round, type, d}."""
+    """Every event of a session, in order, one a line: {v, session, seq, wall_ms, t, gen, round, type, d}. Or its recording."""
     from agent.sessions.store import events_of
 
+    if recording is not None:
+        written = _on_disk(context.obj, lambda recordings: recordings.export(session, recording))
+        if not written:
+            raise _stop(f"there is no recording of a session {session} on this machine; `visavis journal list` names those that there are")
+        for file in written:
+            print(f"wrote {file}")
+        return
     _known(context.obj, session)
 
     async def write(store: Store) -> None:
@@ -111,20 +129,34 @@ def forget(
     session: Annotated[str | None, typer.Option(metavar="SESSION", help="This session.")] = None,
     user: Annotated[str | None, typer.Option(metavar="USER", help="Every session of this user.")] = None,
 ) -> None:
-    """Remove a session, or all of a user's, for good: events, snapshots, archives, whatever store they are in. One that goes on is not written down any further."""
+    """Remove a session, or all of a user's, for good: events, snapshots, archives, whatever store they are in, and recordings. One that goes on is not written
+    down any further, nor recorded."""
     from agent.sessions.store import forget_user
+    from agent.sessions.stores import recordings_of
 
     if (session is None) == (user is None):
         raise _stop("name what is to be forgotten: either --session SESSION or --user USER", 2)
     if user is not None:
-        count = _ask(context.obj, lambda store: forget_user(store, user))
+        recordings = recordings_of(context.obj)
+        count = _ask(context.obj, lambda store: forget_user(store, user, recordings.remove))
         if not count:
             raise _stop(f"the journal holds no session of {user}")
         print(f"{count} {'session' if count == 1 else 'sessions'} of {user} forgotten.")
     elif session is not None:
-        if not _ask(context.obj, lambda store: store.forget(session)):
+        removed = _on_disk(context.obj, lambda recordings: recordings.remove(session))
+        if not _ask(context.obj, lambda store: store.forget(session)) and not removed:
             raise _stop(_unknown(session))
         print(f"{session} forgotten.")
+
+
+def _on_disk(journal: config.Journal, question: Callable[[Recordings], T]) -> T:
+    """What the folder of recordings answers; its errors are a line, not a traceback."""
+    from agent.sessions.stores import recordings_of
+
+    try:
+        return question(recordings_of(journal))
+    except OSError as error:
+        raise _stop(f"recordings: {error}") from None
 
 
 def _ask(journal: config.Journal, question: Callable[[Store], Awaitable[T]]) -> T:
@@ -141,7 +173,7 @@ def _ask(journal: config.Journal, question: Callable[[Store], Awaitable[T]]) -> 
 
     try:
         return asyncio.run(ask())
-    except (StoreError, ConfigError) as error:
+    except (StoreError, ConfigError, OSError) as error:
         raise _stop(str(error)) from None
 
 

@@ -6,7 +6,7 @@ A snapshot only saves time: `fold(snapshot, the events after it) == fold(START, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ OBSERVED: Final = frozenset(
         "error",
         "listen",
         "ui_event",
+        "recording",
         "round_came",
         "round_left",
         "round_interaction",
@@ -126,6 +127,8 @@ class _Folding:
     def _session(self, event: Event, d: Mapping[str, Any]) -> None:
         self._simple.update({name: _text(d, name) for name in ("org", "user", "persona", "version", "language")})
         self._simple.update({name: _text(d, name) if name in d else "" for name in ("room", "agent")})
+        wants = d.get("wants", ())
+        self._simple["wants"] = tuple(want for want in wants if isinstance(want, str)) if isinstance(wants, Sequence) else ()
         self._simple["ended"] = None
 
     def _session_end(self, event: Event, d: Mapping[str, Any]) -> None:
@@ -200,7 +203,7 @@ class _Folding:
             del self._commands[next(iter(self._commands))]
 
 
-_SIMPLE: Final = ("org", "user", "room", "agent", "persona", "version", "language", "state", "heard_t", "ended", "page", "dropped")
+_SIMPLE: Final = ("org", "user", "persona", "version", "language", "room", "agent", "wants", "state", "heard_t", "ended", "page", "dropped")
 
 EFFECTS: Final[Mapping[str, Callable[[_Folding, Event, Mapping[str, Any]], None]]] = {
     "session": _Folding._session,

@@ -48,10 +48,18 @@ class _TooLate(Exception):
 class Journal:
     """Made once a process; `start` and all else are called on its event loop."""
 
-    def __init__(self, open_store: Callable[[], Store], *, retention_days: int, backlog: Backlog | None = None) -> None:
-        """`open_store` is called in the journal's thread."""
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        *,
+        retention_days: int,
+        backlog: Backlog | None = None,
+        sweep_files: Callable[[int], int] = lambda before_ms: 0,
+    ) -> None:
+        """`open_store` is called in the journal's thread. `sweep_files` removes what is kept beside the store and is older than Unix milliseconds; returns how many."""
         self.backlog = Backlog() if backlog is None else backlog
         self._open_store = open_store
+        self._sweep_files = sweep_files
         self._retention_ms = retention_days * 86_400_000
         self._awaited = False
         """Somebody waits for an event that is in the backlog."""
@@ -292,9 +300,12 @@ class Journal:
         """Until the end. It is not cancelled: a cancelled call of Redis' client may go on as if nothing had been said."""
         while not self._over.is_set():
             try:
-                if removed := await store.sweep(time.time_ns() // 1_000_000, self._retention_ms):
+                now_ms = time.time_ns() // 1_000_000
+                if removed := await store.sweep(now_ms, self._retention_ms):
                     logger.info("%d sessions were removed from the journal: their time was over", removed)
-            except StoreError as error:
+                if removed := await asyncio.to_thread(self._sweep_files, now_ms - self._retention_ms):
+                    logger.info("%d recordings were removed: their time was over", removed)
+            except (StoreError, OSError) as error:
                 logger.warning("old sessions were not removed from the journal: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), SWEEP_SECONDS)

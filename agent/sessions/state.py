@@ -75,7 +75,7 @@ class Skipped:
 @dataclass(frozen=True, slots=True)
 class State:
     """`seq`: the last event that is in it. `t` and `gen`: the highest there were. `room` and `agent`: in a LiveKit room, its name, and the agent's identity there.
-    `dropped`: items that were forgotten because of `ITEMS`. `heard_t`: the media sample that the client confirmed last. `ended`: why, or None."""
+    `dropped`: items that were forgotten because of `ITEMS`. `heard_t`: the media sample that the client confirmed last. `ended`: why, or None. `wants`: of the client."""
 
     seq: int = 0
     wall_ms: int = 0
@@ -89,6 +89,7 @@ class State:
     persona: str = ""
     version: str = ""
     language: str = ""
+    wants: tuple[str, ...] = ()
     state: str = "idle"
     heard_t: int = 0
     ended: str | None = None

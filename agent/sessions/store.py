@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -119,6 +119,10 @@ async def state_of(store: Store, session: str) -> State:
     return (await standing_of(store, session)).state
 
 
-async def forget_user(store: Store, user: str) -> int:
-    """Forget all sessions of a user. Returns how many there were."""
-    return sum([await store.forget(info.session) for info in await store.sessions(user)])
+async def forget_user(store: Store, user: str, first: Callable[[str], object] = lambda session: None) -> int:
+    """Forget all sessions of a user; `first` is called with each, before nobody can tell any more whose it was. Returns how many there were."""
+    count = 0
+    for info in await store.sessions(user):
+        first(info.session)
+        count += await store.forget(info.session)
+    return count

@@ -12,6 +12,7 @@ from redis.asyncio.connection import parse_url
 from agent import config
 from agent.config import ConfigError
 from agent.sessions.archive import Archive
+from agent.sessions.recordings import Recordings
 from agent.sessions.redis_streams import RedisStore
 from agent.sessions.sqlite import SqliteStore
 from agent.sessions.store import Store
@@ -36,6 +37,13 @@ def opener(settings: config.Journal, *, hurried: bool = False) -> Callable[[], S
         except ValueError as error:
             raise ConfigError(f"journal.url: {error}") from None
     return partial(open_store, settings, hurried=hurried)
+
+
+def recordings_of(settings: config.Journal) -> Recordings:
+    """Where recordings are kept: beside the SQLite file, or beside the files of sessions that have left Redis."""
+    if settings.url.startswith(SQLITE):
+        return Recordings((config.data_home() / Path(settings.url.removeprefix(SQLITE))).parent / "recordings")
+    return Recordings((settings.archive or config.data_home() / "journal") / "recordings")
 
 
 def open_store(settings: config.Journal, *, hurried: bool = False) -> Store:

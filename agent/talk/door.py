@@ -48,11 +48,11 @@ class Door(Protocol):
     async def aclose(self) -> None: ...
 
 
-async def fetch_token(url: str) -> dict[str, str]:
-    """A token of the server's token endpoint. Raises `DoorError`."""
+async def fetch_token(url: str, identity: str = "") -> dict[str, str]:
+    """A token of the server's token endpoint; `identity`: who comes, where that can be chosen. Raises `DoorError`."""
     try:
         async with httpx.AsyncClient(timeout=CONNECT_SECONDS, trust_env=False) as http:
-            answer = await http.post(f"{url}/api/token", json={})
+            answer = await http.post(f"{url}/api/token", json={"participant_identity": identity} if identity else {})
     except httpx.HTTPError as error:
         raise DoorError(f"no server answers at {url} ({type(error).__name__}); start one with `make demo`, or name it with --url") from None
     if answer.status_code != 200:

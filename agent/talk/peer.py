@@ -48,9 +48,10 @@ class Microphone(MediaStreamTrack):
 
 
 class PeerDoor:
-    def __init__(self, url: str, listener: Listener) -> None:
+    def __init__(self, url: str, listener: Listener, identity: str = "") -> None:
         self._url = url.rstrip("/")
         self._listener = listener
+        self._identity = identity
         self._tasks = Tasks("peer door")
         self._microphone = Microphone()
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -65,7 +66,7 @@ class PeerDoor:
         self._peer.on("track", lambda track: self._tasks.start(self._hear(track), "ear"))
         self._peer.on("connectionstatechange", self._state_changed)
         self._peer.addTrack(self._microphone)
-        token = (await fetch_token(self._url))["participant_token"]
+        token = (await fetch_token(self._url, self._identity))["participant_token"]
         await self._peer.setLocalDescription(await self._peer.createOffer())
         offer = {"sdp": self._peer.localDescription.sdp, "type": "offer"}
         try:

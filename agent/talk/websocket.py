@@ -22,9 +22,10 @@ BUFFER_SECONDS = 0.060
 class WebSocketDoor:
     """The client's clock: media sample `t` is heard at `anchor + t / RATE`; the anchor is set by the first chunk after a silence."""
 
-    def __init__(self, url: str, listener: Listener) -> None:
+    def __init__(self, url: str, listener: Listener, identity: str = "") -> None:
         self._url = url.rstrip("/")
         self._listener = listener
+        self._identity = identity
         self._tasks = Tasks("ws door")
         self._socket: websockets.ClientConnection | None = None
         self._seq = 0
@@ -34,7 +35,7 @@ class WebSocketDoor:
         self._min_gen = 0
 
     async def connect(self, hello: ClientHello) -> None:
-        token = (await fetch_token(self._url))["participant_token"]
+        token = (await fetch_token(self._url, self._identity))["participant_token"]
         address = self._url.replace("http", "ws", 1) + "/ws/session"
         try:
             async with asyncio.timeout(CONNECT_SECONDS):

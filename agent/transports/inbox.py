@@ -10,8 +10,8 @@ from agent.protocol.messages import AudioChunk, ErrorMessage, Part
 from agent.protocol.parts import Joiner
 from agent.transports.bucket import Bucket
 
-AUDIO_PER_SECOND: Final = 200
-"""Frames of sound that may come in a second beside the messages: chunks of 10 ms, at twice the pace of real time."""
+FRAMES_PER_SECOND: Final = 200
+"""Frames that may come in a second beside the messages: sound in chunks of 10 ms, at twice the pace of real time, and parts, of which the largest message has a few hundred."""
 COMPLAINTS_AT_ONCE: Final = 10
 """Errors of one code that are told at once; then one a second."""
 
@@ -22,7 +22,7 @@ class Inbox:
     def __init__(self, messages_per_second: int) -> None:
         self._limit = messages_per_second
         self._messages = Bucket(messages_per_second, 2 * messages_per_second)
-        self._frames = Bucket(messages_per_second + AUDIO_PER_SECOND, 2 * (messages_per_second + AUDIO_PER_SECOND))
+        self._frames = Bucket(messages_per_second + FRAMES_PER_SECOND, 2 * (messages_per_second + FRAMES_PER_SECOND))
         self._joiner = Joiner()
 
     def take(self, data: str | bytes, now: float) -> Envelope[Any] | None:
@@ -36,17 +36,16 @@ class Inbox:
         envelope = decode_client(data)
         if isinstance(envelope.message, AudioChunk):
             return envelope
+        if isinstance(envelope.message, Part):
+            whole = self._joiner.add(envelope.message)
+            if whole is None:
+                return None
+            envelope = decode_client(whole)
+            if isinstance(envelope.message, Part | AudioChunk):
+                raise ProtocolError("bad_message", f"{envelope.message.type} cannot travel in parts")
         if not self._messages.take(1, now):
             raise ProtocolError("rate_limited", f"expected at most {self._limit} messages a second; the surplus is ignored")
-        if not isinstance(envelope.message, Part):
-            return envelope
-        whole = self._joiner.add(envelope.message)
-        if whole is None:
-            return None
-        joined = decode_client(whole)
-        if isinstance(joined.message, Part | AudioChunk):
-            raise ProtocolError("bad_message", f"{joined.message.type} cannot travel in parts")
-        return joined
+        return envelope
 
     def count(self, now: float) -> None:
         """Count a frame of any kind. Raises `ProtocolError` (`rate_limited`)."""

@@ -31,12 +31,18 @@ class Absence:
         self._away = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def begins(self) -> None:
-        """The participant has left the room."""
-        if not self._away:
-            self._away = True
-            self._places.deserted(self._end)
-            self._count()
+    @property
+    def away(self) -> bool:
+        return self._away
+
+    def begins(self) -> bool:
+        """The participant has left the room. Returns whether they were here."""
+        if self._away:
+            return False
+        self._away = True
+        self._places.deserted(self._end)
+        self._count()
+        return True
 
     def ends(self) -> bool:
         """The participant is here. Returns whether they were away."""

@@ -16,7 +16,7 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from livekit import api
 
@@ -24,7 +24,6 @@ from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place
 from agent.sessions.chronicle import Returned
 from agent.sessions.holding import Taken
-from agent.sessions.state import State
 from agent.sessions.store import StoreError
 from agent.transports.livekit_dispatch import Invitation
 
@@ -46,10 +45,17 @@ class Orphanage(Protocol):
     async def adopt(self, session: str) -> Returned: ...
 
 
-class Adoptions:
-    """One a worker. `reserve` takes a place (raises `Busy`, `NotReady`); `attend` is given the session, its id first, and the place, and sends an agent."""
+class Adopted(NamedTuple):
+    """A session that is ours now, and what it has come to."""
 
-    def __init__(self, orphanage: Orphanage, reserve: Callable[[], Place], attend: Callable[[str, Returned, Place], None]) -> None:
+    session: str
+    returned: Returned
+
+
+class Adoptions:
+    """One a worker. `reserve` takes a place (raises `Busy`, `NotReady`); `attend` is given the session and the place, and sends an agent."""
+
+    def __init__(self, orphanage: Orphanage, reserve: Callable[[], Place], attend: Callable[[Adopted, Place], None]) -> None:
         self._orphanage = orphanage
         self._reserve = reserve
         self._attend = attend
@@ -90,14 +96,15 @@ class Adoptions:
                 await returned.chronicle.release(over=False)
                 continue
             logger.info("session %s: taken, after %d events", session, returned.state.seq)
-            self._attend(session, returned, place)
+            self._attend(Adopted(session, returned), place)
 
 
-def invitation(session: str, state: State, config: Config) -> Invitation:
+def invitation(adopted: Adopted, config: Config) -> Invitation:
     """To the session's room, under the identity that its agent had there, for the participant who was in it."""
+    state = adopted.returned.state
     dispatch = {"persona": state.persona} if state.persona in config.personas else {}
     return Invitation(
-        job_id=f"of {session}",
+        job_id=f"of {adopted.session}",
         url=config.livekit.url,
         token=agent_token(config, state.room, state.agent, config.personas.get(state.persona, config.personas["default"]).name),
         metadata=json.dumps(dispatch),

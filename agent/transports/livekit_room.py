@@ -17,12 +17,12 @@ from livekit import rtc
 from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
-from agent.conversation.ports import Guest, Transport
+from agent.conversation.ports import Guest, Returned, Transport
 from agent.media.block import Pcm
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
-from agent.sessions.chronicle import Returned
 from agent.transports.livekit_absence import Absence
+from agent.transports.livekit_adoption import Adopted
 from agent.transports.livekit_connection import Connection, Failed
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch
 from agent.transports.livekit_line import Line
@@ -30,7 +30,7 @@ from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
 from agent.transports.livekit_preconnect import PreConnect
 from agent.transports.livekit_voice import Voice, Voices
-from agent.transports.visit import error_message, refusal
+from agent.transports.visit import REFUSALS, error_message, refusal
 
 logger = logging.getLogger("visavis.livekit")
 
@@ -74,7 +74,7 @@ class Host(Protocol):
     ) -> Guest: ...
 
     async def adopt(
-        self, transport: Transport, returned: Returned, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
+        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
     ) -> Guest: ...
 
 
@@ -89,7 +89,7 @@ class Attendance:
         voices: Voices,
         *,
         grace_seconds: float = GRACE_SECONDS,
-        adopted: Returned | None = None,
+        adopted: Adopted | None = None,
     ) -> None:
         """`adopted`: a session that is gone on with there, before any other."""
         self._host = host
@@ -98,7 +98,7 @@ class Attendance:
         self._grace_seconds = grace_seconds
         self._adopted = adopted
         self._is_adopted = adopted is not None
-        self._wanted = invitation.participant if adopted is None else adopted.state.user
+        self._wanted = invitation.participant if adopted is None else adopted.returned.state.user
         self._tasks = Tasks(f"room {invitation.job_id}")
         self._room = rtc.Room()
         self._absence = Absence(host, grace_seconds, self._gone)
@@ -214,7 +214,7 @@ class Attendance:
             if first is not None:
                 first.release()
             if self._adopted is not None:
-                await self._adopted.chronicle.release(over=False)
+                await self._adopted.returned.chronicle.release(over=False)
             report(problem)
             await self._leave()
 
@@ -331,13 +331,9 @@ class Attendance:
 
     async def _open(self, line: Line, place: Place) -> Guest:
         """Raises `Failed`. The place is released unless a conversation begins."""
+        if self._adopted is not None:
+            return await self._go_on(line, place, self._adopted)
         try:
-            if self._adopted is not None:
-                returned, self._adopted = self._adopted, None
-                self._persona = returned.state.persona
-                guest = await self._host.adopt(line, returned, place=place, identity=line.identity, room=self._room)
-                logger.info("job %s: the session goes on", self._invitation.job_id)
-                return guest
             dispatch = parse_dispatch(self._invitation.metadata)
             await self._introduction(line.identity, wait_for_hello=dispatch.persona is None)
             said, self._hello = self._hello or ClientHello(), None
@@ -350,12 +346,23 @@ class Attendance:
             raise
         try:
             return await self._host.open(line, hello, place=place, identity=line.identity, room=self._room)
-        except (Busy, NotReady, UnknownPersona) as error:
+        except REFUSALS as error:
             raise await self._refused(line, refusal(error)) from None
         except Exception as error:
             logger.exception("job %s: the conversation could not begin", self._invitation.job_id)
             message = "a fault of the server: the conversation could not begin; connect again"
             raise await self._refused(line, error_message("internal", message)) from error
+
+    async def _go_on(self, line: Line, place: Place, adopted: Adopted) -> Guest:
+        """Raises `Failed`. Nobody is told: the next to find the session without a worker may do better."""
+        self._adopted = None
+        self._persona = adopted.returned.state.persona or "default"
+        try:
+            guest = await self._host.adopt(line, adopted.session, adopted.returned, place=place, identity=line.identity, room=self._room)
+        except Exception as error:
+            raise Failed(f"session {adopted.session} does not go on: {error!r}") from error
+        logger.info("job %s: the session goes on", self._invitation.job_id)
+        return guest
 
     async def _introduction(self, identity: str, *, wait_for_hello: bool) -> None:
         """Until messages reach the participant, and a little longer for the hello of a client of ours."""
@@ -464,13 +471,18 @@ class Attendance:
     def _participant_connected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._linked and self._absence.ends():
             logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
-            if self._guest is not None:  # the client's own hello may come before livekit-server has told us who sends it, and is lost then
-                self._guarded(self._guest.receive, Envelope(ClientHello()))
+            self._tasks.start(self._welcome_back(participant.identity), "welcome back")
         self._news.set()
 
+    async def _welcome_back(self, identity: str) -> None:
+        """The client's own hello may come before livekit-server has told us who sends it, and is lost then; and nobody hears anything while it joins."""
+        await self._reachable(identity)
+        if identity == self._linked and self._guest is not None and not self._absence.away:
+            self._guarded(lambda guest: guest.present(), self._guest)
+
     def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._linked:
-            self._absence.begins()
+        if participant.identity == self._linked and self._absence.begins() and self._guest is not None:
+            self._guarded(lambda guest: guest.absent(), self._guest)
         self._news.set()
 
     def _participant_changed(self, *_: object) -> None:

@@ -66,7 +66,7 @@ class Outbox:
         self.numbering = Numbering()
         self._max_items = max_items
         self._max_bytes = max_bytes
-        self._messages: deque[bytes] = deque()
+        self._messages: deque[deque[bytes]] = deque()
         self._sound: deque[Sound] = deque()
         self._shown: deque[Shown] = deque(maxlen=SHOWN)
         self._bytes = 0
@@ -83,9 +83,9 @@ class Outbox:
         """Queue a message. An interrupt throws away the sound of older generations. Raises `SlowReader`, `ProtocolError`."""
         if isinstance(envelope.message, ServerInterrupt):
             self.silence(before_gen=envelope.gen)
-        for text in self.numbering.write(envelope):
-            self._check(len(text))
-            self._messages.append(text)
+        texts = self.numbering.write(envelope)
+        self._check(sum(map(len, texts)))
+        self._messages.append(deque(texts))
 
     def play(self, sound: Sound) -> None:
         """Queue sound. Raises `SlowReader`."""
@@ -112,7 +112,9 @@ class Outbox:
     def pop(self) -> bytes | Shown | Sound | None:
         """What is to be written next: the JSON text of a message, a frame of the face, or sound."""
         if self._messages:
-            text = self._messages.popleft()
+            text = self._messages[0].popleft()
+            if not self._messages[0]:
+                self._messages.popleft()
             self._bytes -= len(text)
             return text
         if self._shown:

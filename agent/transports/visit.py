@@ -14,6 +14,9 @@ from agent.conversation.ports import Guest, Transport
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS, ProtocolError
 from agent.protocol.messages import AudioChunk, ClientHello, ErrorMessage, Message, StartListen, StopListen
+from agent.sessions.ownership import Taken
+from agent.sessions.secrets import ResumeRefused
+from agent.sessions.store import StoreError
 from agent.transports.inbox import Complaints, Inbox
 
 logger = logging.getLogger("visavis.transports")
@@ -70,9 +73,23 @@ def error_message(code: str, message: str, retry_ms: int | None = None) -> Error
     return ErrorMessage(code=code, message=message, recoverable=KINDS[code].recoverable, retry_ms=retry_ms)
 
 
-def refusal(error: Busy | NotReady | UnknownPersona) -> ErrorMessage:
-    """What a client is told when the host does not take it."""
+REFUSALS: Final = (Busy, NotReady, UnknownPersona, ResumeRefused, Taken, StoreError)
+"""Why a host does not take a client."""
+STORE_RETRY_MS: Final = 2_000
+
+
+def refusal(error: Exception) -> ErrorMessage:
+    """What a client is told when the host does not take it, for one of `REFUSALS`."""
     match error:
+        case ResumeRefused(why="taken"):
+            return error_message("resume_taken", str(error), error.retry_ms)
+        case ResumeRefused():
+            return error_message("resume_refused", str(error))
+        case Taken():
+            return error_message("resume_taken", str(error), error.retry_ms)
+        case StoreError():
+            logger.warning("a session cannot be resumed: %s", error)
+            return error_message("resume_taken", "the journal cannot be reached at the moment", STORE_RETRY_MS)
         case Busy():
             return error_message("busy", str(error), error.retry_ms)
         case NotReady():
@@ -84,19 +101,23 @@ def refusal(error: Busy | NotReady | UnknownPersona) -> ErrorMessage:
 class Arrivals:
     """Frames between the network and the visit: bounded, and over at once when the client leaves."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most_bytes: int | None = None) -> None:
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(size)
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._end: str | None = None
 
     async def put(self, data: str | bytes) -> None:
-        """Queue a frame; waits while there is no room."""
+        """Queue a frame; waits while there is no room for another one."""
+        self._bytes += len(data)
         await self._queue.put(data)
 
     def offer(self, data: str | bytes) -> bool:
         """Queue a frame, or return False when there is no room."""
-        if self._queue.full():
+        if self._queue.full() or (self._most_bytes is not None and self._bytes + len(data) > self._most_bytes):
             return False
         self._queue.put_nowait(data)
+        self._bytes += len(data)
         return True
 
     def end(self, reason: str) -> None:
@@ -110,6 +131,7 @@ class Arrivals:
         """The next frame. Raises `Gone`."""
         if self._end is None:
             data = await self._queue.get()
+            self._bytes -= len(data)
         if self._end is not None:
             raise Gone(self._end)
         return data
@@ -190,7 +212,7 @@ class Visit:
     async def _open(self, hello: ClientHello) -> Guest:
         try:
             return await self._host.open(self._client, hello, place=self._place, identity=self._identity)
-        except (Busy, NotReady, UnknownPersona) as error:
+        except REFUSALS as error:
             raise TurnedAway(refusal(error)) from None
 
     def _take(self, data: str | bytes, uplink: Uplink) -> None:

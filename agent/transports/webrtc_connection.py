@@ -25,7 +25,7 @@ from agent.config import Config, Ice
 from agent.conversation.host import Place
 from agent.conversation.ports import DoorKind
 from agent.media.block import Block
-from agent.protocol.envelope import Envelope
+from agent.protocol.envelope import MAX_MESSAGE_BYTES, Envelope
 from agent.protocol.errors import ProtocolError
 from agent.protocol.frames import Frame
 from agent.protocol.messages import RATE, ClientHello, Clock, ErrorMessage, Message
@@ -49,9 +49,11 @@ SILENT_SECONDS: Final = 10.0
 """A client from which nothing at all comes for this long has vanished: browsers send checks every 2.5 to 6 s, whatever else they do."""
 CLOSE_SECONDS: Final = 1.0
 """How long a client may take to read its last words and go."""
-MAX_ARRIVALS: Final = 64
+MAX_ARRIVALS: Final = 512
+"""Frames that may wait to be read: the parts of the largest message come at once when the first of them was lost and is sent again."""
+MAX_ARRIVED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 MAX_CHANNELS: Final = 8
-MAX_BUFFERED_BYTES: Final = 1024 * 1024
+MAX_BUFFERED_BYTES: Final = 4 * 1024 * 1024
 """Bytes of messages that may wait for a client that does not read."""
 CLOCK_SAMPLES: Final = 600 * RATE
 """`clock` is told again so often that the 32 bits of RTP time stay unambiguous in a session of days."""
@@ -69,7 +71,7 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._connection.on("connectionstatechange", self._state_changed)
         self._connection.on("datachannel", self._channel_opened)
-        self._arrivals = Arrivals(MAX_ARRIVALS)
+        self._arrivals = Arrivals(MAX_ARRIVALS, MAX_ARRIVED_BYTES)
         self._numbering = Numbering()
         self._channel: RTCDataChannel | None = None
         self._fast: RTCDataChannel | None = None
@@ -212,7 +214,7 @@ class Peer:
 
     def _too_much(self) -> None:
         if not self._closing:
-            self.tell(error_message("too_large", "a message may have 256 KiB in one piece, and 512 KiB in parts. The connection is closed"))
+            self.tell(error_message("too_large", "a message may have 256 KiB in one piece, and 1.5 MiB in parts. The connection is closed"))
             self._leave("it sent a message without end")
 
     # ------------------------------------------------------------------------------------------------------- to the client

@@ -42,7 +42,7 @@ MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 READ_BYTES: Final = 16 * 1024
 """Bytes that are taken from a socket at once, so that a flood of tiny frames does not hold up the others."""
 
-CLOSE_CODES: Final = {"busy": 1013, "not_ready": 1013, "internal": 1011, "slow_reader": 4000}
+CLOSE_CODES: Final = {"busy": 1013, "not_ready": 1013, "resume_taken": 1013, "internal": 1011, "slow_reader": 4000}
 _TURNED_AWAY: Final = 1008
 
 

@@ -35,6 +35,7 @@ class Client:
         self.blocks: list[Block] = []
         self.frames: list[Frame] = []
         self.closed = 0
+        self.last_word: ErrorMessage | None = None
         self._news = asyncio.Event()
 
     def send(self, envelope: Envelope[Any]) -> None:
@@ -53,6 +54,7 @@ class Client:
 
     async def close(self, error: ErrorMessage | None) -> None:
         self.closed += 1
+        self.last_word = error
 
     def messages(self, kind: type[Message]) -> list[Any]:
         return [e.message for e in self.received if isinstance(e.message, kind)]

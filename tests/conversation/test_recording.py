@@ -40,6 +40,7 @@ from agent.sessions.journal import Journal
 from agent.sessions.state import Skipped, State
 from agent.sessions.store import events_of, state_of
 from agent.sessions.stores import open_store
+from agent.sessions.take import Unrecorded
 from bench.instant import InstantEngines
 from tests.conversation.client import Client, begin, silence, speak
 
@@ -193,6 +194,7 @@ class Slow:
     """A chronicle whose commits are done when the test says so."""
 
     stored = True
+    sound = Unrecorded()
 
     def __init__(self) -> None:
         self.kinds: list[str] = []

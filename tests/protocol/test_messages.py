@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -10,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.protocol import generate
-from agent.protocol.envelope import MAX_MESSAGE_BYTES, Envelope, decode_client, decode_server
+from agent.protocol.base import MAX_PARTS
+from agent.protocol.envelope import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Envelope, decode_client, decode_server
 from agent.protocol.errors import KINDS, ProtocolError
 from agent.protocol.frames import MAX_PAYLOAD_BYTES, Flag, Frame, Kind, decode_frame
-from agent.protocol.messages import ContextUpdate, Message, Part, Playout, TextInput
-from agent.protocol.parts import MAX_OPEN, Joiner, split
+from agent.protocol.messages import ContextUpdate, Message, PageState, Part, Playout, TextInput
+from agent.protocol.parts import MAX_OPEN, MAX_OPEN_BYTES, Joiner, split
 
 COUNTS = st.integers(0, 2**53 - 1)
 
@@ -119,17 +121,42 @@ def test_wrong_frames_are_errors(data: bytes) -> None:
     assert caught.value.code == "bad_frame"
 
 
-@given(text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40_000), order=st.randoms())
+@given(
+    text=st.tuples(st.text(st.characters(codec="utf-8") | st.sampled_from('"\\'), min_size=1, max_size=40), st.integers(1, 2_000)).map(
+        lambda drawn: (drawn[0] * drawn[1])[:40_000]
+    ),
+    order=st.randoms(),
+)
 def test_large_messages_travel_in_parts_in_any_order(text: str, order: Any) -> None:
     sent = Envelope(ContextUpdate(version=1, text=text), 2, 3)
     pieces = split(sent, "p1")
     if len(pieces) == 1:
         assert pieces == [sent]
         return
+    assert all(len(piece.to_json()) <= MAX_FRAME_BYTES for piece in pieces)
     order.shuffle(pieces)
     joiner = Joiner()
     wholes = [joiner.add(piece.message) for piece in pieces]
     assert decode_client(next(whole for whole in wholes if whole)) == sent
+
+
+@pytest.mark.parametrize("character", ["A", "\\", '"', "馆", "🙂", "\x01"])
+def test_whatever_the_largest_message_says_it_has_few_enough_parts(character: str) -> None:
+    cost = len(json.dumps(character, ensure_ascii=False).encode()) - 2
+    sent = Envelope(PageState(round=1, version=1, content=character * ((MAX_MESSAGE_BYTES - 200) // cost)), 2**53 - 1, 2**53 - 1, 2**53 - 1)
+    pieces = split(sent, "p" * 64)
+    assert len(pieces) <= MAX_PARTS
+    assert max(len(piece.to_json()) for piece in pieces) <= MAX_FRAME_BYTES
+    joiner = Joiner()
+    assert decode_client(next(whole for piece in pieces if (whole := joiner.add(piece.message)))) == sent
+
+
+def test_a_page_of_1_mib_has_room_and_more_than_1_5_mib_has_not() -> None:
+    page = PageState(round=1, version=1, content=base64.b64encode(bytes(1024 * 1024)).decode())
+    assert len(split(Envelope(page), "p1")) == 102
+    with pytest.raises(ProtocolError) as caught:
+        split(Envelope(PageState(round=1, version=1, content="x" * MAX_MESSAGE_BYTES)), "p1")
+    assert caught.value.code == "too_large"
 
 
 def test_unfinished_messages_are_bounded() -> None:
@@ -137,8 +164,17 @@ def test_unfinished_messages_are_bounded() -> None:
     for i in range(1000):
         joiner.add(Part(id=f"p{i}", i=0, n=2, data="x" * 1000))
     assert len(joiner._open) <= MAX_OPEN
+    largest = []
+    for i in range(MAX_OPEN * MAX_PARTS):
+        part = Part(id=f"q{i % MAX_OPEN}", i=i // MAX_OPEN, n=MAX_PARTS, data="x" * 6_000)
+        assert joiner.add(part) is None or i >= MAX_OPEN * (MAX_PARTS - 1)
+        largest.append(joiner.unfinished_bytes)
+    assert MAX_OPEN_BYTES * 0.9 < max(largest) <= MAX_OPEN_BYTES
+    most = MAX_MESSAGE_BYTES // MAX_FRAME_BYTES
+    for i in range(most):
+        joiner.add(Part(id="big", i=i, n=MAX_PARTS, data="x" * MAX_FRAME_BYTES))
     with pytest.raises(ProtocolError, match=str(MAX_MESSAGE_BYTES)):
-        joiner.add(Part(id="big", i=0, n=2, data="x" * (MAX_MESSAGE_BYTES + 1)))
+        joiner.add(Part(id="big", i=most, n=MAX_PARTS, data="x" * MAX_FRAME_BYTES))
 
 
 def test_a_playout_is_no_float() -> None:

@@ -172,6 +172,7 @@ def test_readiness_and_information() -> None:
             "troubles": ["the disk is full"],
         }
         info = http.get("/api/info").json()
+        assert info["recorded"] is False
         assert (info["ready"], info["doors"], info["stored"], info["dev"], info["livekit"]) == (False, ["peer", "ws"], True, True, False)
         assert info["answers"] == "faq"
         assert http.get("/healthz").json() == {"status": "ok"}

@@ -26,9 +26,11 @@ from agent.protocol.messages import (
     ContextUpdate,
     GenerationStart,
     Message,
+    PageState,
     PersonaInfo,
     Ping,
     Pong,
+    Restore,
     ServerHello,
     ServerInterrupt,
     StateUpdate,
@@ -106,6 +108,8 @@ class EchoGuest:
                 self.send(AssistantText(id="a1", text=str(len(text))))
             case ContextUpdate(text=text):
                 self.send(AssistantText(id="a1", text=text))
+            case PageState(content=content):
+                self.send(Restore(round=1, loop=1, lines=[], content=content))
             case Ping(id=ping_id):
                 self.send(Pong(id=ping_id, t=self.timeline.t))
             case ClientInterrupt():

@@ -170,7 +170,7 @@ class RecordingHost:
         return guest
 
     async def adopt(
-        self, transport: Transport, returned: Returned, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
+        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
     ) -> RecordingGuest:
         guest = await self.open(transport, ClientHello(persona=returned.state.persona), place=place, identity=identity, room=room)
         guest.returned = returned

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from agent.protocol.envelope import MAX_MESSAGE_BYTES, Envelope
 from agent.protocol.errors import ProtocolError
-from agent.protocol.messages import ContextUpdate, ErrorMessage, Part, Ping
+from agent.protocol.messages import ContextUpdate, ErrorMessage, PageState, Part, Ping
 from agent.protocol.parts import split
 from agent.transports.bucket import Bucket
-from agent.transports.inbox import AUDIO_PER_SECOND, COMPLAINTS_AT_ONCE, Complaints, Inbox
+from agent.transports.inbox import COMPLAINTS_AT_ONCE, FRAMES_PER_SECOND, Complaints, Inbox
 from agent.transports.visit import error_message
 
 
@@ -57,6 +57,17 @@ def test_parts_become_their_message() -> None:
     assert results[-1].message == update
 
 
+def test_a_message_counts_once_however_many_parts_it_has() -> None:
+    parts = split(Envelope(PageState(round=1, version=1, content="A" * 1_400_000)), "p1")
+    inbox = Inbox(10)
+    assert len(parts) > 2 * 10
+    assert [inbox.take(part.to_json(), 0) for part in parts][-1] is not None
+    for _ in range(2 * 10 - 1):
+        inbox.take(raw("ping", id=1), 0)
+    with pytest.raises(ProtocolError, match="10 messages a second"):
+        inbox.take(raw("ping", id=1), 0)
+
+
 def test_what_is_no_message_is_an_error_of_its_own() -> None:
     inbox = Inbox(50)
     for data, code in (
@@ -100,11 +111,11 @@ def test_a_flood_of_messages_is_limited_and_sound_is_not_counted_with_them() -> 
 def test_a_flood_of_anything_is_limited_before_it_is_decoded() -> None:
     inbox = Inbox(10)
     codes = []
-    for _ in range(2 * (10 + AUDIO_PER_SECOND) + 5):
+    for _ in range(2 * (10 + FRAMES_PER_SECOND) + 5):
         with pytest.raises(ProtocolError) as error:
             inbox.take("{", 0)
         codes.append(error.value.code)
-    assert codes == ["bad_json"] * (2 * (10 + AUDIO_PER_SECOND)) + ["rate_limited"] * 5
+    assert codes == ["bad_json"] * (2 * (10 + FRAMES_PER_SECOND)) + ["rate_limited"] * 5
 
 
 def test_complaints_of_a_flood_are_few() -> None:

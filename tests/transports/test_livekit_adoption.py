@@ -21,7 +21,7 @@ from agent.sessions.holding import Taken
 from agent.sessions.roster import Peer, roster
 from agent.sessions.state import State
 from agent.sessions.store import StoreError
-from agent.transports.livekit_adoption import Adoptions, agent_token
+from agent.transports.livekit_adoption import Adopted, Adoptions, agent_token
 from agent.transports.livekit_agency import Acceptance, Load
 from agent.transports.livekit_peers import Peers
 from agent.transports.livekit_registration import Registration
@@ -186,7 +186,7 @@ async def looking(orphans: Orphans, places: Places, count: int) -> list[str]:
     """Sessions that were found by the time the store was asked so often."""
     found: list[str] = []
     tasks = Tasks("test")
-    tasks.start(Adoptions(orphans, places.reserve, lambda session, returned, place: found.append(session)).run(), "adoptions")
+    tasks.start(Adoptions(orphans, places.reserve, lambda adopted, place: found.append(adopted.session)).run(), "adoptions")
     await until(lambda: orphans.asked >= count)
     await tasks.aclose()
     return found
@@ -236,7 +236,7 @@ async def test_a_session_goes_on_in_the_place_of_its_dead_agent(livekit_server: 
         await ann.join(agent=False, listen=True)
         await ann.meets_agent()
         session, _ = returned(name)
-        stage.attendants.adopt("s-1", session, stage.host.reserve())
+        stage.attendants.adopt(Adopted("s-1", session), stage.host.reserve())
         guest = await stage.guest()
         assert (guest.returned, guest.identity, guest.hello.persona) == (session, "ann", "guide")
         await until(lambda: not dead.isconnected(), what="the end of the dead agent")
@@ -253,7 +253,7 @@ async def test_a_participant_who_is_not_there_any_more_is_waited_for_and_then_le
     async with staged(livekit_server, grace_seconds=0.3) as stage, Person(stage, "bob", name) as bob:
         await bob.join(agent=False)
         session, chronicle = returned(name)
-        stage.attendants.adopt("s-1", session, stage.host.reserve())
+        stage.attendants.adopt(Adopted("s-1", session), stage.host.reserve())
         await bob.meets_agent()
         await until(lambda: not stage.attendants.rooms() and bob.agent() is None, what="the agent's leaving")
         assert (stage.host.guests, stage.host.count, chronicle.released) == ([], 0, [(False, False)])

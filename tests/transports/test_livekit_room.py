@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,9 +13,9 @@ import pytest
 from livekit import api, rtc
 
 from agent.config import Limits
-from agent.protocol.envelope import Envelope
+from agent.protocol.envelope import MAX_MESSAGE_BYTES, Envelope
 from agent.protocol.frames import Frame, Kind, decode_frame
-from agent.protocol.messages import ClientHello, ContextUpdate, ErrorMessage, Ping, TextInput
+from agent.protocol.messages import ClientHello, ContextUpdate, ErrorMessage, PageState, Ping, Restore, TextInput
 from agent.transports import livekit_voice
 from tests.transports.livekit_stage import RATE, Person, Stage, room_name, sine, staged, strength, until
 
@@ -198,7 +200,12 @@ async def test_large_messages_travel_as_text_streams_both_ways(stage: Stage) -> 
         await until(lambda: short in ann.told("error") and long in ann.told("error"), what="both messages")
         places = [next(e.seq for e in ann.messages if e.message == message) for message in (long, short)]
         assert places[0] + 1 == places[1]
-        await ann.room.local_participant.send_text("x" * 600_000, topic="visavis")
+        page = PageState(round=1, version=1, content=base64.b64encode(os.urandom(1024 * 1024)).decode())
+        await ann.room.local_participant.send_text(Envelope(page).to_json().decode(), topic="visavis")
+        await until(lambda: guest.received[-1].message == page, what="a page of 1 MiB")
+        guest.say(restored := Restore(round=1, loop=1, lines=[], version=page.version, content=page.content))
+        await until(lambda: ann.told("restore") == [restored], what="the page again")
+        await ann.room.local_participant.send_text("x" * (MAX_MESSAGE_BYTES + 1), topic="visavis")
         await until(lambda: any(e.code == "too_large" for e in ann.told("error")), what="the refusal")
 
 

@@ -109,6 +109,12 @@ def test_too_many_messages_and_too_many_bytes_are_a_slow_reader() -> None:
         outbox.put(state())
     with pytest.raises(SlowReader):
         outbox.put(state())
+    outbox = Outbox(2)
+    outbox.put(Envelope(AssistantText(id="a1", text="x" * 100_000)))
+    outbox.put(state())
+    assert len(outbox) == 2
+    assert len(everything(outbox)) > 5
+    assert outbox.waiting_bytes == len(outbox) == 0
     outbox = Outbox(1_000, max_bytes=1_000)
     outbox.play(Sound(1, 0, bytes(900)))
     with pytest.raises(SlowReader, match="1 messages of 900 bytes"):

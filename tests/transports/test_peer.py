@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gc
 import json
+import os
 import re
 import socket
 import threading
@@ -39,9 +41,11 @@ from agent.protocol.messages import (
     ContextUpdate,
     ErrorMessage,
     Message,
+    PageState,
     Part,
     Ping,
     Pong,
+    Restore,
     ServerHello,
     ServerInterrupt,
     TextInput,
@@ -533,6 +537,14 @@ async def test_large_messages_travel_in_parts_both_ways(connect: Connect) -> Non
     for part in split(Envelope(ContextUpdate(version=1, text=text)), "p1"):
         await browser.say(part.message)
     assert (await browser.until(AssistantText)).text == text
+
+
+async def test_a_page_of_1_mib_travels_both_ways(connect: Connect) -> None:
+    browser = await connect()
+    content = base64.b64encode(os.urandom(1024 * 1024)).decode()
+    for part in split(Envelope(PageState(round=1, version=1, content=content)), "p1"):
+        await browser.say(part.message)
+    assert (await browser.until(Restore)).content == content
 
 
 async def test_a_message_of_10_mb_ends_its_own_connection_only(host: EchoHost, connect: Connect) -> None:

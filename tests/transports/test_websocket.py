@@ -7,6 +7,7 @@ import base64
 import contextlib
 import gc
 import json
+import os
 import socket
 import time
 from collections import deque
@@ -31,9 +32,11 @@ from agent.protocol.messages import (
     ContextUpdate,
     ErrorMessage,
     Message,
+    PageState,
     Part,
     Ping,
     Pong,
+    Restore,
     ServerHello,
     ServerInterrupt,
     StartListen,
@@ -358,6 +361,14 @@ async def test_large_messages_travel_in_parts_both_ways(host: EchoHost, connect:
         await page.say(part.message)
     assert (await page.until(AssistantText)).text == text
     assert host.guests[0].received[0].message.text == text
+
+
+async def test_a_page_of_1_mib_travels_both_ways(connect: Connect) -> None:
+    page = await connect()
+    content = base64.b64encode(os.urandom(1024 * 1024)).decode()
+    for part in split(Envelope(PageState(round=1, version=1, content=content)), "p1"):
+        await page.say(part.message)
+    assert (await page.until(Restore)).content == content
 
 
 async def test_a_message_in_one_frame_may_be_large_too(connect: Connect) -> None:

@@ -1,7 +1,7 @@
 /** Joins the SDK's session to the screen: events change the model, the model is drawn, the screen's wishes go to the session. */
 
-import type { connect, ConnectionEvent, Session } from "@visavis/sdk";
-import { closeLines, cutAnswers, hear, keyOf } from "./captions.ts";
+import type { connect, ConnectionEvent, ResumeStore, Session } from "@visavis/sdk";
+import { closeLines, cutAnswers, hear, keyOf, restore, type Line } from "./captions.ts";
 import { Face } from "./face/face.ts";
 import { chooseLocale, translator } from "./i18n/index.ts";
 import { chooseDoor, pollInfo } from "./info.ts";
@@ -18,6 +18,10 @@ export interface Surroundings {
   /** The body of `GET /api/info`. */
   readonly askInfo: () => Promise<unknown>;
   readonly options: Options;
+  /** Keeps the way back to the conversation when the page is loaded again. */
+  readonly tickets: ResumeStore;
+  /** Whether the browser gives the microphone without asking. */
+  readonly microphoneGranted: () => Promise<boolean>;
   readonly root: HTMLElement;
 }
 
@@ -28,6 +32,10 @@ export class App {
   private unsubscribe: (() => void)[] = [];
   /** Counts conversations, so that the lines of one are not taken for those of another. */
   private run = 0;
+  /** The session that was talked with last, and the lines of others before it. */
+  private known = "";
+  private before: readonly Line[] = [];
+  private returns = 0;
   private drawing = false;
   private readonly stop = new AbortController();
   private readonly face: Face;
@@ -37,9 +45,9 @@ export class App {
     const { language, persona } = around.options;
     const microphonePossible = isSecureContext && navigator.mediaDevices !== undefined;
     this.model = {
-      phase: "waiting", info: null, unreachable: false, persona, answering: "", stored: null, language, locale: chooseLocale(language, navigator.languages),
+      phase: "waiting", info: null, unreachable: false, persona, answering: "", stored: null, recorded: null, language, locale: chooseLocale(language, navigator.languages),
       state: "idle", connection: null, problem: isSecureContext ? null : problem("microphone_insecure_origin", { origin: location.origin }),
-      microphonePossible, hasMicrophone: false, muted: false, lines: [], turns: [], waterfall: false,
+      microphonePossible, hasMicrophone: false, muted: false, lines: [], returning: this.waits(), news: null, omitted: 0, turns: [], waterfall: false,
     };
     this.face = new Face(around.options.face ?? (this.model.locale === "zh" ? "mei" : "vera"));
     this.screen = new Screen(this.face, {
@@ -54,8 +62,21 @@ export class App {
       remedy: () => this.remedy(),
     }, this.stop.signal);
     around.root.append(this.screen.element);
+    this.listen();
     this.draw();
     void this.awaitReady();
+  }
+
+  private listen(): void {
+    const { signal } = this.stop;
+    // A browser that holds the sound back lets it go with the next gesture, wherever it is made.
+    for (const gesture of ["click", "keydown"]) document.addEventListener(gesture, () => this.model.problem?.remedy === "sound" && this.sound(), { capture: true, signal });
+    // A page that the browser kept and shows again has left its session.
+    addEventListener("pageshow", (event) => event.persisted && this.waits() && void this.comeBack(), { signal });
+  }
+
+  private waits(): boolean {
+    return this.around.tickets.load() !== undefined;
   }
 
   /** Takes the page down: ends the session, stops drawing, listens to nothing. */
@@ -85,12 +106,26 @@ export class App {
       this.around.askInfo,
       (info) => {
         const ready = info.ready && this.model.phase === "waiting";
-        this.change({ info, unreachable: false, ...(ready ? { phase: "ready" as const } : {}) });
+        this.change({ info, unreachable: false, ...(ready ? { phase: "ready" as const, returning: this.waits() } : {}) });
+        if (ready && this.model.returning) void this.comeBack();
         return info.ready;
       },
       () => this.change({ unreachable: true }),
       this.stop.signal,
     );
+  }
+
+  /** Goes on where the page was left, without a question: the microphone only if nobody has to be asked for it. */
+  private async comeBack(): Promise<void> {
+    const { microphonePossible } = this.model;
+    const granted = microphonePossible && (await this.around.microphoneGranted());
+    if (this.stop.signal.aborted || this.session !== null) return;
+    const session = await this.start(granted);
+    if (session !== null && session === this.session && microphonePossible && !granted) this.offerMicrophone();
+  }
+
+  private offerMicrophone(): void {
+    if (this.model.problem === null) this.change({ problem: problem("microphone_asleep") });
   }
 
   private async start(microphone: boolean): Promise<Session | null> {
@@ -99,13 +134,14 @@ export class App {
     const attempt = new AbortController();
     this.attempt = attempt;
     const keep = this.model.problem?.key.startsWith("microphone_insecure") ? this.model.problem : null;
-    this.change({ phase: "connecting", problem: keep, connection: { status: "connecting" }, muted: false, state: "idle" });
+    this.change({ phase: "connecting", problem: keep, connection: { status: "connecting" }, muted: false, state: "idle", returning: this.waits(), news: null });
     try {
       const session = await this.around.connect({
         door: chooseDoor(this.around.options.door, this.model.info),
         persona: this.model.persona,
         language: this.model.language,
         microphone,
+        resume: this.around.tickets,
         // They can be asked for with the hello only, and who opens the view wants the turns before.
         wants: ["stages"],
         onMicrophoneError: (error) => this.change({ problem: problemOfMicrophone(error, location.origin), hasMicrophone: false }),
@@ -119,7 +155,7 @@ export class App {
       return session;
     } catch (error) {
       const why = problemOfError(error);
-      this.change({ phase: "over", problem: why, connection: { status: why === null ? "closed" : "failed" } });
+      this.change({ phase: "over", problem: why, connection: { status: why === null ? "closed" : "failed" }, returning: this.waits() });
       return null;
     }
   }
@@ -127,16 +163,25 @@ export class App {
   private begin(session: Session): void {
     this.session = session;
     window.visavis = session;
+    if (session.id !== this.known) this.beginAnew(session);
     this.face.ears = { input: () => session.inputLevel(), output: () => session.outputLevel() };
     const { run } = this;
     const { karaoke } = this.screen;
     const said = new SaidWord();
     this.unsubscribe = [
       session.on("state", ({ state }) => this.change({ state })),
-      session.on("user_text", (e) => this.change({ lines: hear(this.model.lines, { ...e, who: "user" }, run) })),
+      session.on("user_text", (e) => this.change({ lines: hear(this.model.lines, { ...e, who: "user" }, run), news: null })),
       session.on("agent_text", (e) => {
         const passed = this.model.problem?.passing ? { problem: null } : {};
         this.change({ lines: hear(this.model.lines, { ...e, who: "agent" }, run), ...passed });
+      }),
+      session.on("restored", ({ lines, omitted }) => {
+        karaoke.unmark();
+        this.change({ lines: restore(this.before, lines, run, ++this.returns), omitted, news: "back" });
+      }),
+      session.on("session_lost", () => {
+        this.beginAnew(session);
+        this.change({ news: "anew" });
       }),
       session.on("viseme", ({ id, weight }) => this.face.setViseme({ id, weight })),
       session.on("subtitle", ({ id, text }) => said.begin(id, text)),
@@ -151,13 +196,23 @@ export class App {
       }),
       session.on("emotion", ({ name, intensity, ttl }) => this.face.feel(name, intensity, ttl / 1000)),
       session.on("interrupt", () => this.change({ lines: cutAnswers(this.model.lines) })),
-      session.on("error", (e) => this.change({ problem: problemOfCode(e.code, e.message) })),
+      session.on("error", (e) => {
+        // What becomes of a conversation that cannot be resumed is told by `session_lost`.
+        if (!e.code.startsWith("resume_")) this.change({ problem: problemOfCode(e.code, e.message) });
+      }),
       followTurns(session, run, () => this.model.lines.findLast((line) => line.who === "user")?.text ?? "", (turn) => this.change({ turns: keepTurn(this.model.turns, turn) })),
     ];
     this.change({
       phase: "talking", state: session.state, connection: { status: "connected", door: session.door }, hasMicrophone: session.hasMicrophone, muted: session.muted,
-      answering: session.hello.persona.name, stored: session.hello.stored,
+      answering: session.hello.persona.name, stored: session.hello.stored, recorded: session.hello.recorded,
     });
+  }
+
+  /** What was shown until now is of other conversations. */
+  private beginAnew(session: Session): void {
+    this.known = session.id;
+    this.before = closeLines(this.model.lines);
+    this.change({ lines: this.before, omitted: 0 });
   }
 
   /** From the first attempt on; the session's own event of the same name says the same again. */
@@ -174,8 +229,10 @@ export class App {
     this.change({ problem: lost !== null && told !== null && !told.passing && !told.key.startsWith("microphone_") ? told : lost });
   }
 
+  /** For good: nobody comes back to it. */
   private async end(): Promise<void> {
     this.attempt?.abort();
+    this.around.tickets.save(undefined);
     const session = this.session;
     this.leave();
     this.change({ problem: null, connection: { status: "closed" } });
@@ -189,7 +246,7 @@ export class App {
     this.face.ears = { input: () => 0, output: () => 0 };
     this.face.setViseme(null);
     this.screen.karaoke.unmark();
-    this.change({ phase: "over", state: "idle", hasMicrophone: false, muted: false, lines: closeLines(this.model.lines) });
+    this.change({ phase: "over", state: "idle", hasMicrophone: false, muted: false, lines: closeLines(this.model.lines), returning: this.waits(), news: null });
   }
 
   /** Whoever writes first begins a conversation without the microphone. */
@@ -213,16 +270,32 @@ export class App {
   private remedy(): void {
     switch (this.model.problem?.remedy) {
       case "microphone":
-        void this.end().then(() => this.start(true));
+        void this.startMicrophone();
         break;
       case "reload":
         location.reload();
         break;
       case "sound":
-        this.change({ problem: null });
-        void this.session?.resume();
+        this.sound();
         break;
     }
+  }
+
+  /** The conversation goes on with it, where it can be resumed. */
+  private async startMicrophone(): Promise<void> {
+    const session = this.session;
+    if (session !== null) {
+      this.leave();
+      await session.leave();
+    }
+    this.change({ problem: null });
+    await this.start(true);
+  }
+
+  private sound(): void {
+    this.change({ problem: null });
+    void this.session?.resume();
+    if (this.session !== null && this.model.microphonePossible && !this.model.hasMicrophone) this.offerMicrophone();
   }
 }
 

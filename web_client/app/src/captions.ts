@@ -9,6 +9,8 @@ export interface Line {
   readonly text: string;
   readonly final: boolean;
   readonly interrupted: boolean;
+  /** It was said before the page came back: nobody need be told of it again. */
+  readonly restored?: boolean;
 }
 
 export interface Heard {
@@ -41,6 +43,12 @@ export function hear(lines: readonly Line[], heard: Heard, run = 0): readonly Li
   };
   if (at >= 0) return lines.with(at, line);
   return [...lines, line].slice(-MOST_LINES);
+}
+
+/** A conversation as the server remembers it, in the place of what was shown of it; `before` is what was shown of others. `times` counts such returns. */
+export function restore(before: readonly Line[], said: readonly Pick<Line, "who" | "text" | "interrupted">[], run: number, times: number): readonly Line[] {
+  const lines = said.map((line, at): Line => ({ key: `${run}-restored-${times}-${at}`, ...line, text: line.text.trim(), final: true, restored: true }));
+  return [...before, ...lines.filter((line) => line.text !== "")].slice(-MOST_LINES);
 }
 
 /** Closes the answers that were being spoken: after an interrupt the server says no more of them. */

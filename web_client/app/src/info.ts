@@ -14,6 +14,8 @@ export interface Info {
   readonly ready: boolean;
   readonly progress: Progress | null;
   readonly stored: boolean;
+  /** The sound of both sides, too. */
+  readonly recorded: boolean;
   /** Answers come from a small list, not from a language model. */
   readonly listed: boolean;
   readonly doors: readonly string[];
@@ -44,6 +46,7 @@ export function parseInfo(body: unknown): Info {
         }
       : null,
     stored: body["stored"] !== false,
+    recorded: body["recorded"] === true,
     listed: body["answers"] === "faq",
     doors: Array.isArray(body["doors"]) ? body["doors"].map(String) : [],
     livekit: body["livekit"] === true,

@@ -20,6 +20,7 @@ export interface Model {
   /** Who answers, as the server said when it answered; empty before. */
   readonly answering: string;
   readonly stored: boolean | null;
+  readonly recorded: boolean | null;
   readonly language: LanguageChoice;
   readonly locale: Locale;
   readonly state: State;
@@ -30,6 +31,12 @@ export interface Model {
   readonly hasMicrophone: boolean;
   readonly muted: boolean;
   readonly lines: readonly Line[];
+  /** There is a conversation to come back to. */
+  readonly returning: boolean;
+  /** What became of the conversation that was left: it goes on, or this is another one. */
+  readonly news: "back" | "anew" | null;
+  /** Lines of this conversation that came before those that are shown. */
+  readonly omitted: number;
   /** The last spoken questions with their times; `waterfall`: the view of them is open. */
   readonly turns: readonly Turn[];
   readonly waterfall: boolean;
@@ -38,7 +45,11 @@ export interface Model {
 export const nameOf = (model: Model): string => model.answering || personaName(model.info, model.persona);
 
 /** What is said of storage: by the session, before it by the server, null while nobody has said. */
-export const storedOf = (model: Model): boolean | null => model.stored ?? model.info?.stored ?? null;
+export function storedOf(model: Model): "recorded" | "stored" | "notStored" | null {
+  if (model.recorded ?? model.info?.recorded) return "recorded";
+  const stored = model.stored ?? model.info?.stored ?? null;
+  return stored === null ? null : stored ? "stored" : "notStored";
+}
 
 export function moodOf(model: Model): Mood {
   const failed = model.problem !== null && !model.problem.key.startsWith("microphone_");

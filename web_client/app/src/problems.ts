@@ -20,7 +20,7 @@ export interface Problem {
 }
 
 const RELOAD: ReadonlySet<ProblemKey> = new Set<ProblemKey>(["bad_json", "bad_envelope", "unknown_type"]);
-const MICROPHONE: ReadonlySet<ProblemKey> = new Set<ProblemKey>(["microphone_refused", "microphone_missing", "microphone_in_use"]);
+const MICROPHONE: ReadonlySet<ProblemKey> = new Set<ProblemKey>(["microphone_refused", "microphone_missing", "microphone_in_use", "microphone_asleep"]);
 const PASSING: ReadonlySet<ProblemKey> = new Set<ProblemKey>(["bad_message", "bad_frame", "bad_audio", "too_large", "rate_limited", "asr_failed", "llm_failed"]);
 
 export const isProblemKey = (code: string): code is ProblemKey => Object.hasOwn(en, `problem.${code}`);

@@ -1,15 +1,18 @@
 // @vitest-environment happy-dom
-import { ConnectError, MicrophoneError, type ConnectOptions, type Session, type SessionEvents } from "@visavis/sdk";
+import { ConnectError, MicrophoneError, type ConnectOptions, type Session, type SessionEvents, type Ticket } from "@visavis/sdk";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { App } from "../src/app.ts";
 import type { Options } from "../src/options.ts";
 
+/** What the session's server says of recording. */
+let recorded = false;
+
 /** A session whose server is the test. */
 class TestSession {
-  readonly id = "s-1";
+  id: string;
   readonly door = "peer";
   state = "listening";
-  readonly hello = { session_id: "s-1", rate: 48000, features: [], persona: { id: "default", name: "Vera", language: "auto" }, ai: true, stored: true };
+  readonly hello = { session_id: "s-1", rate: 48000, features: [], persona: { id: "default", name: "Vera", language: "auto" }, ai: true, stored: true, recorded };
   readonly log = [];
   muted = false;
   hasMicrophone = true;
@@ -18,6 +21,8 @@ class TestSession {
   private readonly listeners = new Map<string, Set<(e: never) => void>>();
 
   constructor(readonly options: ConnectOptions) {
+    this.id = ticket?.session_id ?? `s-${sessions.length + 1}`;
+    ticket = { session_id: this.id, secret: "secret", number: 1, expires: Infinity };
     this.hasMicrophone = options.microphone !== false;
   }
 
@@ -43,6 +48,7 @@ class TestSession {
   setLanguage = (language: string): void => void this.calls.push(`language ${language}`);
   resume = async (): Promise<void> => void this.calls.push("resume");
   close = async (): Promise<void> => void this.calls.push("close");
+  leave = async (): Promise<void> => void this.calls.push("leave");
   inputLevel = (): number => 0;
   outputLevel = (): number => 0;
   heard: number | null = null;
@@ -58,6 +64,9 @@ let sessions: TestSession[];
 let connectFails: Error | null;
 let microphoneFails: MicrophoneError | null;
 let info: unknown;
+/** What the tab's store holds. */
+let ticket: Ticket | undefined;
+let granted: boolean;
 
 function open(options: Partial<Options> = {}): void {
   app = new App({
@@ -74,6 +83,8 @@ function open(options: Partial<Options> = {}): void {
     },
     askInfo: async () => info,
     options: { door: "auto", persona: undefined, language: "auto", ...options },
+    tickets: { load: () => ticket, save: (next) => void (ticket = next) },
+    microphoneGranted: async () => granted,
     root: document.getElementById("app")!,
   });
 }
@@ -109,6 +120,9 @@ beforeEach(() => {
   sessions = [];
   connectFails = microphoneFails = null;
   info = READY;
+  ticket = undefined;
+  granted = true;
+  recorded = false;
 });
 
 afterEach(async () => {
@@ -194,7 +208,7 @@ describe("the conversation", () => {
     expect(get("connection").textContent).toBe("Connected directly (WebRTC)");
     it.options.onConnection?.({ status: "reconnecting" });
     await settle();
-    expect(get("connection").textContent).toBe("Reconnecting");
+    expect(get("connection").textContent).toBe("Reconnecting…");
     it.options.onConnection?.({ status: "connected", door: "ws" });
     await settle();
     expect(get("connection").textContent).toBe("Connected by WebSocket");
@@ -291,6 +305,26 @@ describe("the conversation", () => {
     expect(document.documentElement.lang).toBe("zh-CN");
     expect(get("text-input").getAttribute("placeholder")).toBe("输入消息");
     expect(location.search).toBe("?lang=zh");
+  });
+
+  it.each([["auto", "is recorded on this server, as sound and as text"], ["zh", "会录音"]] as const)("says before a conversation that it is recorded (%s)", async (language, words) => {
+    info = { ...READY, stored: true, recorded: true };
+    open({ language });
+    await settle();
+    expect(document.body.textContent).toContain(words);
+    expect(document.body.textContent).not.toContain("is stored");
+  });
+
+  it("shows what the session says of recording, whatever the server said before", async () => {
+    recorded = true;
+    await begin();
+    expect(document.body.textContent).toContain("is recorded on this server");
+  });
+
+  it("believes a session that says that it is not recorded", async () => {
+    info = { ...READY, recorded: true };
+    await begin();
+    expect(document.body.textContent).toContain("is stored on this server");
   });
 
   it("shows what the session says of storage", async () => {
@@ -428,6 +462,158 @@ describe("the turns' times", () => {
   });
 });
 
+describe("coming back", () => {
+  const old: Ticket = { session_id: "s-old", secret: "secret", number: 3, expires: Infinity };
+  const said = [
+    { who: "user", text: "What is it?", interrupted: false },
+    { who: "agent", text: "A moun", interrupted: true },
+  ] as const;
+  const texts = (): (string | null)[] => [...document.querySelectorAll('[data-testid="line"]')].map((line) => line.textContent);
+  const back = (it: TestSession, omitted = 0): void => it.emit("restored", { round: 2, loop: 1, lines: [...said], omitted, commands: [] });
+
+  it("goes on by itself when the page was loaded again, with the microphone if nobody has to be asked", async () => {
+    ticket = old;
+    open();
+    await settle();
+    const it = session();
+    expect([it.id, it.options.microphone, it.options.resume !== undefined]).toEqual(["s-old", true, true]);
+    back(it);
+    await settle();
+    expect(texts()).toEqual(["What is it?", "A moun"]);
+    expect(get("news").textContent).toBe("The conversation goes on.");
+    expect(lines("agent")[0]!.parentElement!.textContent).toContain("interrupted");
+    expect(document.querySelector('[aria-live="polite"]')!.textContent).toBe("");
+    expect(shown("error")).toBe(false);
+  });
+
+  it("waits until the server is ready, and says what it is about to do", async () => {
+    ticket = old;
+    info = { ...READY, ready: false };
+    open({ language: "zh" });
+    await settle();
+    expect(sessions).toHaveLength(0);
+    expect(document.querySelector(".invite")!.textContent).toContain("我都还记得");
+    info = READY;
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(session().id).toBe("s-old");
+  });
+
+  it("says that it is reconnecting, and can be stopped for good", async () => {
+    ticket = old;
+    open();
+    await settle();
+    const it = session();
+    it.options.onConnection?.({ status: "reconnecting", door: "peer" });
+    await settle();
+    expect(get("connection").textContent).toBe("Reconnecting…");
+    get("end").click();
+    await settle();
+    expect(it.calls).toEqual(["close"]);
+    expect(ticket).toBeUndefined();
+    expect(get("start").textContent).toBe("Start again");
+  });
+
+  it("comes back without the microphone where somebody would be asked, and offers it; the conversation stays the same", async () => {
+    ticket = old;
+    granted = false;
+    open();
+    await settle();
+    const first = session();
+    expect(first.options.microphone).toBe(false);
+    expect(get("error").textContent).toContain("I cannot hear you yet");
+    expect(get("remedy").textContent).toBe("Turn the microphone on");
+    get("remedy").click();
+    await settle();
+    expect(first.calls).toEqual(["leave"]);
+    expect([session().id, session().options.microphone]).toEqual(["s-old", true]);
+    expect(shown("error")).toBe(false);
+  });
+
+  it("lets the sound go with the next gesture, and only then offers the microphone", async () => {
+    ticket = old;
+    granted = false;
+    open();
+    await settle();
+    session().emit("error", { code: "autoplay_blocked", message: "x", recoverable: true });
+    await settle();
+    document.body.click();
+    document.body.click();
+    await settle();
+    expect(session().calls).toEqual(["resume"]);
+    expect(get("error").textContent).toContain("I cannot hear you yet");
+  });
+
+  it("shows nothing twice, on a page that stayed, and keeps what was said in conversations before", async () => {
+    const first = await begin();
+    first.emit("user_text", { id: "u1", text: "Earlier", final: true, via: "text" });
+    get("end").click();
+    await settle();
+    get("start").click();
+    await settle();
+    const it = session();
+    it.emit("user_text", { id: "u1", text: "What is it?", final: true, via: "text" });
+    it.emit("agent_text", { id: "a1", gen: 1, text: "A mountain is", final: false });
+    back(it);
+    it.emit("agent_text", { id: "2.a1", gen: 7, text: "A mountain", final: false });
+    await settle();
+    expect(texts().sort()).toEqual(["A moun", "A mountain", "Earlier", "What is it?"]);
+    back(it, 12);
+    await settle();
+    expect(texts().sort()).toEqual(["A moun", "Earlier", "What is it?"]);
+    expect(document.body.textContent).toContain("Earlier lines that are not shown: 12");
+    it.emit("user_text", { id: "2.u2", text: "Go on", final: true, via: "text" });
+    await settle();
+    expect(get("news").textContent).toBe("");
+  });
+
+  it("by the button, after the connection was given up, takes the place of what was shown", async () => {
+    const it = await begin();
+    it.emit("user_text", { id: "u1", text: "What is it?", final: true, via: "text" });
+    it.options.onConnection?.({ status: "failed", reason: "unreachable" });
+    await settle();
+    get("start").click();
+    await settle();
+    expect(session().id).toBe(it.id);
+    back(session());
+    await settle();
+    expect(texts().sort()).toEqual(["A moun", "What is it?"]);
+  });
+
+  it("tells calmly when it cannot be, and keeps what was said on the screen", async () => {
+    const it = await begin();
+    it.emit("user_text", { id: "u1", text: "Earlier", final: true, via: "text" });
+    it.emit("error", { code: "resume_refused", message: "x", recoverable: false });
+    it.id = "s-9";
+    it.emit("session_lost", { session_id: "s-1", reason: "resume_refused" });
+    it.emit("user_text", { id: "2.u1", text: "Again", final: true, via: "text" });
+    await settle();
+    expect(shown("error")).toBe(false);
+    it.emit("session_lost", { session_id: "s-9", reason: "not_kept" });
+    await settle();
+    expect(get("news").textContent).toBe("The earlier conversation could not be resumed. This is a new one.");
+    expect(texts()).toEqual(["Earlier", "Again"]);
+  });
+
+  it("is over where another device goes on", async () => {
+    const it = await begin();
+    ticket = undefined;
+    it.emit("error", { code: "taken_over", message: "x", recoverable: false });
+    it.options.onConnection?.({ status: "failed", reason: "taken_over" });
+    await settle();
+    expect(get("error").textContent).toContain("goes on somewhere else");
+    expect(get("start").textContent).toBe("Start again");
+  });
+
+  it("happens as well on a page that the browser had kept", async () => {
+    const it = await begin();
+    it.options.onConnection?.({ status: "closed" });
+    await settle();
+    dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+    await settle();
+    expect(sessions.map(({ id }) => id)).toEqual([it.id, it.id]);
+  });
+});
+
 describe("trouble", () => {
   it("is not on the screen when there is none", async () => {
     await begin();
@@ -458,7 +644,8 @@ describe("trouble", () => {
     microphoneFails = null;
     get("remedy").click();
     await settle();
-    expect(first.calls).toContain("close");
+    expect(first.calls).toEqual(["leave"]);
+    expect(session().id).toBe(first.id);
     expect(session().hasMicrophone).toBe(true);
     expect(shown("error")).toBe(false);
   });
@@ -506,7 +693,7 @@ describe("trouble", () => {
     it.options.onConnection?.({ status: "failed", reason: "heartbeat" });
     await settle();
     expect(get("error").textContent).toContain("connection was lost");
-    expect(get("start").textContent).toBe("Start again");
+    expect(get("start").textContent).toBe("Continue the conversation");
     get("start").click();
     await settle();
     session().emit("error", { code: "internal", message: "x", recoverable: false });

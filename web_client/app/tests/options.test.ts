@@ -35,7 +35,7 @@ const info = (part: Partial<Info> = {}): Info => ({ ...parseInfo(body), ...part 
 describe("what the server says of itself", () => {
   it("is read", () => {
     expect(parseInfo({ ...body, ready: false, progress: { phase: "downloading", done_bytes: 5, total_bytes: 10, eta_s: 2.5 } })).toEqual({
-      ready: false, stored: false, listed: false, doors: ["peer", "ws"], livekit: false, personas: [{ id: "default", name: "Vera" }],
+      ready: false, stored: false, recorded: false, listed: false, doors: ["peer", "ws"], livekit: false, personas: [{ id: "default", name: "Vera" }],
       progress: { phase: "downloading", doneBytes: 5, totalBytes: 10, etaSeconds: 2.5 },
     });
   });
@@ -44,6 +44,10 @@ describe("what the server says of itself", () => {
     expect(parseInfo({ ready: false, progress: { done_bytes: "x", total_bytes: -4, eta_s: null } }).progress).toEqual({ phase: "", doneBytes: 0, totalBytes: 0, etaSeconds: null });
   });
 
+  it("counts as recording only when it says so", () => {
+    expect(parseInfo({ ready: true }).recorded).toBe(false);
+    expect(parseInfo({ ready: true, recorded: true }).recorded).toBe(true);
+  });
   it("counts as storing unless it says that it does not", () => expect(parseInfo({ ready: true }).stored).toBe(true));
 
   it.each([null, [], "ready", {}, { ready: "yes" }])("refuses %j", (bad) => expect(() => parseInfo(bad)).toThrow(/expected an object/));

@@ -6,7 +6,7 @@ import { isProblemKey, problemOfCode, problemOfError, problemOfMicrophone } from
 // The compiler keeps these complete: a code that is missing here, or is none, does not compile.
 const SERVER = {
   bad_json: 1, bad_envelope: 1, unknown_type: 1, bad_message: 1, bad_frame: 1, bad_audio: 1, too_large: 1, hello_expected: 1, unknown_persona: 1, unauthorized: 1,
-  forbidden: 1, busy: 1, not_ready: 1, slow_reader: 1, rate_limited: 1, asr_failed: 1, llm_failed: 1, tts_failed: 1, internal: 1,
+  forbidden: 1, busy: 1, not_ready: 1, resume_refused: 1, resume_taken: 1, taken_over: 1, slow_reader: 1, rate_limited: 1, asr_failed: 1, llm_failed: 1, tts_failed: 1, internal: 1,
 } satisfies Record<ErrorCode, 1>;
 const CONNECT = {
   unreachable: 1, timeout: 1, unauthorized: 1, no_route: 1, unsupported: 1, no_agent: 1, livekit_client_missing: 1, bad_server: 1, aborted: 1,

@@ -2,7 +2,7 @@
 const WAITS_MS = [250, 1000, 2000, 4000, 8000, 8000, 8000];
 
 /** Codes that another attempt cannot change. */
-const FINAL: ReadonlySet<string> = new Set(["unknown_persona", "forbidden", "unsupported", "livekit_client_missing", "aborted"]);
+const FINAL: ReadonlySet<string> = new Set(["unknown_persona", "forbidden", "unsupported", "livekit_client_missing", "aborted", "taken_over"]);
 
 /** When to try again. */
 export class Backoff {

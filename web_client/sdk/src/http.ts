@@ -3,6 +3,13 @@ import { within } from "./timing.js";
 
 const LIMIT_MS = 8_000;
 
+/** An address under which `api/token` and the others are found; a path in front of them is kept. Default: the page's origin. */
+export function serverBase(url: string = location.origin): URL {
+  const base = new URL(url.replace(/^ws/, "http"));
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
 /** POSTs JSON and reads JSON. Rejects with a `ConnectError` that says what is wrong. */
 export async function postJson(url: URL, body: object, { token, signal }: { token?: string; signal?: AbortSignal } = {}): Promise<Record<string, unknown>> {
   const response = await within(

@@ -2,7 +2,8 @@
 export { connect } from "./connect.js";
 export { ConnectError, MicrophoneError, type ConnectErrorCode, type MicrophoneErrorCode } from "./errors.js";
 export { VISEMES, type VisemeName } from "./driving/visemes.js";
-export type { ControlEvent } from "./protocol/machine.js";
+export { tabStore } from "./tickets.js";
+export type { ControlEvent, Restored } from "./protocol/machine.js";
 export type { EmotionEvent, SubtitleEvent, VisemeEvent, WordEvent } from "./driving/driver.js";
 export type * from "./protocol.generated.js";
 export type * from "./types.js";

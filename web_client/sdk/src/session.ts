@@ -1,39 +1,17 @@
-import { base64 } from "./base64.js";
-import { Backoff } from "./backoff.js";
-import type { Dial } from "./dial.js";
+import { base64, toBase64 } from "./base64.js";
 import { BlendshapeTrack } from "./driving/blendshapes.js";
 import { Driver } from "./driving/driver.js";
-import type { Dispatch, Door, DoorEvents, DoorSetting } from "./doors/door.js";
-import { Held } from "./doors/held.js";
 import { Emitter, call } from "./emitter.js";
-import { ConnectError } from "./errors.js";
-import { Heartbeat } from "./heartbeat.js";
+import { Line, type Equipment } from "./line.js";
 import { closeContext } from "./media/context.js";
-import type { Microphone } from "./media/microphone.js";
-import { PlayoutReports } from "./media/playout.js";
-import { MAX_CONTEXT, MAX_TEXT, SessionMachine, type MachineEvent } from "./protocol/index.js";
-import type { ClientHello, ClientMessages, Playout, ServerHello, State } from "./protocol.generated.js";
-import { pause, within } from "./timing.js";
-import { fetchToken } from "./token.js";
-import type { ConnectOptions, ConnectionEvent, DoorKind, Language, LogEntry, Session, SessionEvents, TokenResponse } from "./types.js";
+import { Reporter } from "./media/reporter.js";
+import { MAX_CONTEXT, MAX_PAGE_BYTES, MAX_TEXT, SessionMachine, type MachineEvent } from "./protocol/index.js";
+import type { ClientMessages, ErrorMessage, ServerHello, State } from "./protocol.generated.js";
+import type { ConnectionEvent, DoorKind, Language, LogEntry, Session, SessionEvents } from "./types.js";
 
-export const SDK = "visavis-web/0.1.0";
-const HELLO_MS = 10_000;
-/** In a room, what is sent before the other side can hear it is lost: hello is said again. */
-const HELLO_AGAIN_MS = 2_000;
-const PLAYOUT_MS = 500;
-const HEARTBEAT_MS = 5_000;
 const MAX_LOG = 1_000;
 
-/** What lasts as long as the session, whatever becomes of its connections. */
-export interface Equipment {
-  base: URL;
-  context: AudioContext;
-  microphone: Microphone | undefined;
-  options: ConnectOptions;
-  /** Opens a door. */
-  dial: Dial;
-}
+const utf8 = new TextEncoder();
 
 /** Joins the protocol's machine, a door, and the user. */
 export class LiveSession implements Session {
@@ -41,8 +19,6 @@ export class LiveSession implements Session {
   readonly #machine = new SessionMachine();
   readonly #emitter = new Emitter<SessionEvents>();
   readonly #log: LogEntry[] = [];
-  readonly #ending = new AbortController();
-  readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #driver = new Driver(() => this.heardMedia(), {
     viseme: (event) => this.#emitter.emit("viseme", event),
     control: (event) => this.#emitter.emit("control", event),
@@ -50,26 +26,22 @@ export class LiveSession implements Session {
     subtitle: (event) => this.#emitter.emit("subtitle", event),
     word: (event) => this.#emitter.emit("word", event),
   });
+  readonly #line: Line;
+  readonly #playout = new Reporter(
+    () => this.heardMedia(),
+    // In a room nothing is known of the ear before a second of speech.
+    () => (this.door === "livekit" && this.#equipment.context.state === "running" ? this.#driver.now() : null),
+    (playout) => this.#send("playout", playout),
+  );
   #face: BlendshapeTrack | undefined;
-  #heartbeat = new Heartbeat();
-  #playout = new PlayoutReports();
-  #door: Door | undefined;
-  #kind: DoorKind = "peer";
-  #language: Language | undefined;
+  #begun = false;
   #muted = false;
   #texts = 0;
-  /** The server's hello, or its refusal, while a connection begins. */
-  #greeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
   /** Opens the first connection. Rejects with a `ConnectError`; the equipment then still belongs to the caller. */
   static async open(equipment: Equipment): Promise<LiveSession> {
     const session = new LiveSession(equipment);
-    try {
-      await session.#connect();
-    } catch (error) {
-      session.#ending.abort(error);
-      throw error;
-    }
+    await session.#line.open();
     session.#start();
     // The caller listens as soon as it has the session: nothing is told before.
     setTimeout(() => session.#emitter.release());
@@ -78,17 +50,28 @@ export class LiveSession implements Session {
 
   private constructor(equipment: Equipment) {
     this.#equipment = equipment;
-    const { language, signal } = equipment.options;
-    this.#language = language;
+    this.#line = new Line(equipment, this.#machine, {
+      text: (json) => this.#handle(this.#machine.receive(json)),
+      face: ({ gen, seq, t, payload }) => {
+        if (this.#machine.admits(gen)) this.#face?.add(gen, seq, t, payload);
+      },
+      trouble: (code, message) => this.#emitter.emit("error", { code, message, recoverable: true }),
+      connection: (event) => this.#tell(event),
+      met: () => this.#switchMicrophone(),
+      failed: (reason) => void this.#end("failed", reason),
+    });
     this.#emitter.hold();
-    signal?.addEventListener("abort", () => void this.close(), { signal: this.#ending.signal });
+    equipment.options.signal?.addEventListener("abort", () => void (this.#begun ? this.close() : this.leave()), { signal: this.#line.ended });
   }
 
   get id(): string {
     return this.hello.session_id;
   }
+  get resumed(): boolean {
+    return this.hello.resumed ?? false;
+  }
   get door(): DoorKind {
-    return this.#kind;
+    return this.#line.kind;
   }
   get state(): State {
     return this.#machine.state;
@@ -130,7 +113,7 @@ export class LiveSession implements Session {
   }
 
   setLanguage(language: Language): void {
-    this.#language = language;
+    this.#line.language = language;
     this.#send("settings", { language });
   }
 
@@ -144,8 +127,14 @@ export class LiveSession implements Session {
     this.#send("ui_event", { name, data: { ...data } });
   }
 
+  reportPage(round: number, version: number, content: Uint8Array | string): void {
+    const bytes = typeof content === "string" ? utf8.encode(content) : content;
+    if (bytes.byteLength > MAX_PAGE_BYTES) throw new RangeError(`expected at most ${MAX_PAGE_BYTES} bytes of page, not ${bytes.byteLength}`);
+    this.#send("page_state", { round, version, content: toBase64(bytes) });
+  }
+
   heardMedia(): number | null {
-    return this.#door?.speaker.heard() ?? null;
+    return this.#line.door?.speaker.heard() ?? null;
   }
 
   blendshapes(): Float32Array | null {
@@ -154,7 +143,7 @@ export class LiveSession implements Session {
   }
 
   outputLevel(): number {
-    return this.#door?.speaker.level() ?? 0;
+    return this.#line.door?.speaker.level() ?? 0;
   }
 
   inputLevel(): number {
@@ -162,144 +151,38 @@ export class LiveSession implements Session {
   }
 
   async resume(): Promise<void> {
-    await this.#door?.speaker.resume();
+    await this.#line.door?.speaker.resume();
   }
 
   async close(): Promise<void> {
-    if (this.#ending.signal.aborted) return;
-    await this.#end("closed");
+    if (this.#line.ended.aborted) return;
+    this.#line.forget();
+    this.#send("goodbye", {});
+    await this.#end("closed", undefined, true);
   }
 
-  async #end(status: "closed" | "failed", reason?: string): Promise<void> {
-    this.#ending.abort(new ConnectError("aborted", "the session was closed"));
-    for (const timer of this.#timers) clearInterval(timer);
+  async leave(): Promise<void> {
+    if (!this.#line.ended.aborted) await this.#end("closed");
+  }
+
+  async #end(status: "closed" | "failed", reason?: string, politely = false): Promise<void> {
+    const closed = this.#line.close(politely);
+    this.#playout.close();
     this.#driver.close();
-    const door = this.#door;
-    this.#door = undefined;
-    await door?.close();
     const { microphone, context } = this.#equipment;
     microphone?.close();
+    await closed;
     await closeContext(context);
-    this.#tell({ status, door: this.#kind, ...(reason === undefined ? {} : { reason }) });
+    this.#tell({ status, door: this.door, ...(reason === undefined ? {} : { reason }) });
   }
 
   #start(): void {
-    this.#timers.push(setInterval(() => this.#report(this.#playout.tick(this.heardMedia())), PLAYOUT_MS));
-    this.#timers.push(setInterval(() => this.#beat(), HEARTBEAT_MS));
-    this.#equipment.microphone?.track.addEventListener("ended", () => this.#microphoneLost(), { signal: this.#ending.signal });
+    this.#begun = true;
+    this.#playout.start();
+    const { ended } = this.#line;
+    this.#equipment.microphone?.track.addEventListener("ended", () => this.#microphoneLost(), { signal: ended });
     // So that the server need not wait for a silence to know.
-    globalThis.addEventListener?.("pagehide", () => void this.close(), { signal: this.#ending.signal });
-  }
-
-  /** One connection: a door, then the greetings. */
-  async #connect(): Promise<void> {
-    const held = new Held(this.#events());
-    const door = await this.#dial(held);
-    this.#door = door;
-    this.#machine.reconnected();
-    const greeted = new Promise<void>((resolve, reject) => {
-      this.#greeting = { resolve, reject };
-    });
-    const silent = (): ConnectError => new ConnectError("timeout", `the server did not greet within ${HELLO_MS / 1000} s`);
-    const greeting = within(HELLO_MS, silent, greeted, this.#ending.signal);
-    const introduce = (): void => this.#send("hello", this.#introduction());
-    const again = door.kind === "livekit" ? setInterval(introduce, HELLO_AGAIN_MS) : undefined;
-    try {
-      introduce();
-      held.release();
-      await greeting;
-    } catch (error) {
-      this.#door = undefined;
-      await door.close();
-      throw error;
-    } finally {
-      clearInterval(again);
-      this.#greeting = undefined;
-    }
-    this.#heartbeat = new Heartbeat();
-    this.#switchMicrophone();
-    this.#tell({ status: "connected", door: door.kind });
-  }
-
-  #dial(events: DoorEvents): Promise<Door> {
-    const { base, context, microphone, options, dial } = this.#equipment;
-    const { signal } = this.#ending;
-    let granted: Promise<TokenResponse> | undefined;
-    const setting: DoorSetting = {
-      base,
-      context,
-      microphone,
-      events,
-      signal,
-      room: options.room,
-      dispatch: this.#dispatch(),
-      token: (dispatch) => (granted ??= fetchToken(options.tokenSource, base, signal, dispatch)),
-      admits: (gen) => this.#machine.admits(gen),
-    };
-    return dial(options.room ? "livekit" : (options.door ?? "auto"), setting, (kind) => {
-      this.#kind = kind;
-      // Nobody else can listen yet.
-      if (this.#machine.hello === undefined && options.onConnection) call(options.onConnection, { status: "connecting", door: kind });
-    });
-  }
-
-  #introduction(): ClientHello {
-    const { wants = [] } = this.#equipment.options;
-    const hello: ClientHello = { ...this.#dispatch(), wants: [...new Set([...wants, "binary"])], sdk: SDK, audio: { up: "pcm", down: "pcm" } };
-    if (this.#machine.hello) hello.session_id = this.#machine.hello.session_id;
-    return hello;
-  }
-
-  #dispatch(): Dispatch {
-    const { persona } = this.#equipment.options;
-    return { ...(persona === undefined ? {} : { persona }), ...(this.#language === undefined ? {} : { language: this.#language }) };
-  }
-
-  #events(): DoorEvents {
-    return {
-      text: (json) => {
-        this.#heartbeat.heard();
-        this.#handle(this.#machine.receive(json));
-      },
-      face: ({ gen, seq, t, payload }) => {
-        if (this.#machine.admits(gen)) this.#face?.add(gen, seq, t, payload);
-      },
-      status: (status) => {
-        // What was said in a room while we were away is lost: a hello has it told again.
-        if (status === "connected" && this.#kind === "livekit" && !this.#greeting) this.#send("hello", this.#introduction());
-        this.#tell({ status, door: this.#kind, ...(status === "reconnecting" ? { reason: "network" } : {}) });
-      },
-      trouble: (code, message) => this.#emitter.emit("error", { code, message, recoverable: true }),
-      closed: (reason) => this.#lost(reason),
-    };
-  }
-
-  #lost(reason: string): void {
-    this.#door = undefined;
-    if (this.#greeting) this.#greeting.reject(new ConnectError(reason === "connection_lost" ? "unreachable" : reason, "the server closed the door"));
-    else void this.#comeBack(reason);
-  }
-
-  async #comeBack(reason: string): Promise<void> {
-    const { signal } = this.#ending;
-    if (signal.aborted) return;
-    this.#tell({ status: "reconnecting", door: this.#kind, reason });
-    const backoff = new Backoff();
-    let failure: ConnectError | undefined;
-    for (;;) {
-      const wait = backoff.next(Math.random(), failure);
-      if (wait === undefined) break;
-      try {
-        await pause(wait, signal);
-        await this.#connect();
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof ConnectError)) throw error;
-        failure = error;
-      }
-    }
-    await this.#end("failed", failure?.code ?? reason);
+    globalThis.addEventListener?.("pagehide", () => void this.leave(), { signal: ended });
   }
 
   #handle(events: MachineEvent[]): void {
@@ -309,13 +192,24 @@ export class LiveSession implements Session {
   #apply(event: MachineEvent): void {
     switch (event.type) {
       case "hello":
-        if (event.fresh) {
-          this.#playout = new PlayoutReports();
-          this.#driver.purge(Infinity);
-        }
-        this.#face = this.hello.blendshapes?.length ? new BlendshapeTrack(this.hello.blendshapes.length) : undefined;
-        this.#greeting?.resolve();
+        this.#greeted(event);
         break;
+      case "resume_secret":
+        this.#line.keep(event);
+        break;
+      case "restore": {
+        const { type: _, ...restored } = event;
+        this.#emitter.emit("restored", restored);
+        break;
+      }
+      case "page_request":
+        this.#emitter.emit("page_request", { round: event.round });
+        break;
+      case "round": {
+        const { type: _, ...round } = event;
+        this.#emitter.emit("round", round);
+        break;
+      }
       case "state":
         this.#emitter.emit("state", { state: event.state, gen: event.gen });
         break;
@@ -330,7 +224,7 @@ export class LiveSession implements Session {
         break;
       }
       case "generation_start":
-        this.#door?.speaker.begin(event.gen, event.t0);
+        this.#line.door?.speaker.begin(event.gen, event.t0);
         this.#playout.begin(event.gen, event.t0);
         this.#driver.begin(event.t0);
         break;
@@ -338,14 +232,14 @@ export class LiveSession implements Session {
         this.#playout.end(event.gen, event.t_end);
         break;
       case "hold":
-        this.#report(this.#playout.tick(this.heardMedia()));
-        this.#door?.speaker.hold();
+        this.#playout.report();
+        this.#line.door?.speaker.hold();
         this.#driver.hold(event.cut_t);
         this.#face?.cut(event.cut_t);
         this.#emitter.emit("hold", { gen: event.gen, cut_t: event.cut_t });
         break;
       case "resume":
-        this.#door?.speaker.goOn(event.gen, event.t0);
+        this.#line.door?.speaker.goOn(event.gen, event.t0);
         this.#driver.resume(event.t0, event.from_t);
         this.#emitter.emit("resume", { gen: event.gen, t0: event.t0 });
         break;
@@ -370,13 +264,13 @@ export class LiveSession implements Session {
         this.#driver.subtitle(event.gen, event.t, event.id, event.text, event.words);
         break;
       case "audio":
-        this.#door?.audio?.(event.gen, event.t, event.chunk);
+        this.#line.door?.audio?.(event.gen, event.t, event.chunk);
         break;
       case "clock":
-        this.#door?.clock?.(event.rtp, event.t);
+        this.#line.door?.clock?.(event.rtp, event.t);
         break;
       case "media_fp":
-        this.#door?.marks?.(event.i0, base64(event.b64) ?? new Uint8Array());
+        this.#line.door?.marks?.(event.i0, base64(event.b64) ?? new Uint8Array());
         break;
       case "error":
         this.#refused(event);
@@ -392,35 +286,29 @@ export class LiveSession implements Session {
     }
   }
 
-  #refused({ code, message, recoverable, retry_ms }: { code: string; message: string; recoverable: boolean; retry_ms?: number }): void {
-    if (this.#greeting && !recoverable) this.#greeting.reject(new ConnectError(code, message, { retryMs: retry_ms }));
-    else this.#emitter.emit("error", { code, message, recoverable, ...(retry_ms === undefined ? {} : { retry_ms }) });
+  #greeted({ hello, fresh, moved }: Extract<MachineEvent, { type: "hello" }>): void {
+    if (fresh || moved) {
+      this.#playout.reset();
+      this.#driver.purge(Infinity);
+    }
+    this.#face = hello.blendshapes?.length ? new BlendshapeTrack(hello.blendshapes.length) : undefined;
+    const lost = this.#line.greeted(hello, fresh || moved);
+    if (lost) this.#emitter.emit("session_lost", lost);
+  }
+
+  #refused(error: ErrorMessage): void {
+    if (this.#line.refused(error)) return;
+    const { code, message, recoverable, retry_ms } = error;
+    this.#emitter.emit("error", { code, message, recoverable, ...(retry_ms === undefined ? {} : { retry_ms }) });
   }
 
   /** Nothing older than `minGen` is heard any more; the server learns what was. */
   #silence(minGen: number): void {
-    const report = this.#playout.interrupt(minGen, this.heardMedia());
-    this.#door?.speaker.purge(minGen);
+    const last = this.#playout.cut(minGen);
+    this.#line.door?.speaker.purge(minGen);
     this.#driver.purge(minGen);
     this.#face?.purge(minGen);
-    this.#report(report);
-  }
-
-  #report(playout: Playout | undefined): void {
-    if (playout) this.#send("playout", playout);
-  }
-
-  #beat(): void {
-    const door = this.#door;
-    if (!door || this.#greeting) return;
-    const order = this.#heartbeat.tick(performance.now());
-    if (order === "wait") return;
-    if (order !== "dead") {
-      this.#send("ping", { id: order.ping });
-      return;
-    }
-    void door.close();
-    this.#lost("silent");
+    if (last) this.#send("playout", last);
   }
 
   #switchMicrophone(): void {
@@ -442,6 +330,6 @@ export class LiveSession implements Session {
   }
 
   #send<T extends keyof ClientMessages>(type: T, d: ClientMessages[T]): void {
-    this.#door?.send(this.#machine.compose(type, d));
+    this.#line.send(type, d);
   }
 }

@@ -1,11 +1,36 @@
 import type { Room } from "livekit-client";
-import type { ControlEvent } from "./protocol/machine.js";
+import type { ControlEvent, Restored } from "./protocol/machine.js";
 import type { EmotionEvent, SubtitleEvent, VisemeEvent, WordEvent } from "./driving/driver.js";
-import type { Envelope, LanguageChoice, ServerHello, State } from "./protocol.generated.js";
+import type { Envelope, LanguageChoice, PageRequest, RoundUpdate, ServerHello, State } from "./protocol.generated.js";
 
 export type Language = LanguageChoice;
 export type DoorKind = "peer" | "livekit" | "ws";
 export type { State };
+
+/** What coming back asks a token endpoint for: the same person, in the same room. */
+export interface TokenRequest {
+  participant_identity?: string;
+  room_name?: string;
+}
+
+/** With it whoever holds it comes back to a session. */
+export interface Ticket {
+  session_id: string;
+  secret: string;
+  /** Of the secret; grows with each newer one. */
+  number: number;
+  /** Milliseconds since the epoch: the secret is good until then. */
+  expires: number;
+  /** Whom the session's access token named, and where. */
+  identity?: string;
+  room?: string;
+}
+
+/** Where the newest ticket is kept, so that it outlives the page. */
+export interface ResumeStore {
+  load(): Ticket | undefined;
+  save(ticket: Ticket | undefined): void;
+}
 
 /** What the standard token endpoint answers. */
 export interface TokenResponse {
@@ -18,8 +43,13 @@ export interface ConnectOptions {
   door?: "auto" | DoorKind | undefined;
   /** Base address of the server. Default: the page's own origin. */
   url?: string | undefined;
-  /** Address of a token endpoint, or a function that returns its answer. Default: `/api/token` under `url`. */
-  tokenSource?: string | (() => Promise<TokenResponse>) | undefined;
+  /** Address of a token endpoint, or a function that returns its answer. Default: `/api/token` under `url`. To come back, a token must name the same person. */
+  tokenSource?: string | ((wanted: TokenRequest) => Promise<TokenResponse>) | undefined;
+  /**
+   * Where the ticket is kept with which a reloaded page comes back to its session. Default `true`: `tabStore(url, persona)`. With `false` nothing is kept, and a
+   * new session begins; a connection that is lost comes back all the same.
+   */
+  resume?: boolean | ResumeStore | undefined;
   /** The caller's own livekit-client Room (implies door `livekit`). It is connected if it is not yet, and never closed by us. */
   room?: Room | undefined;
   persona?: string | undefined;
@@ -62,6 +92,14 @@ export interface SessionEvents {
   subtitle: SubtitleEvent;
   /** The next word of a subtitle (of Chinese: the next character) is being heard. */
   word: WordEvent;
+  /** The session goes on, on this page or on a reloaded one: what was said, in the place of all that was told before. An answer that was not heard follows anew. */
+  restored: Restored;
+  /** The session that was to go on could not; this is a new one. `reason`: the server's code, or `not_kept`. */
+  session_lost: { session_id: string; reason: string };
+  /** A round is over: answer with `reportPage`, if the session `wants` `"page_state"`. */
+  page_request: PageRequest;
+  /** How it goes with a question and its answer. */
+  round: RoundUpdate;
   error: { code: string; message: string; recoverable: boolean; retry_ms?: number };
   connection: ConnectionEvent;
   /** Every message that was accepted, after the events above. */
@@ -76,6 +114,8 @@ export interface LogEntry {
 
 export interface Session {
   readonly id: string;
+  /** Whether it went on, when it was connected last, where it had been left. */
+  readonly resumed: boolean;
   readonly door: DoorKind;
   readonly state: State;
   readonly hello: ServerHello;
@@ -94,6 +134,11 @@ export interface Session {
   /** Tells what is on the user's screen; `version` only grows. */
   updateContext(context: { version: number; text: string; ttl_ms?: number; source?: string }): void;
   uiEvent(name: string, data?: object): void;
+  /**
+   * Reports the page at the end of a round (event `page_request`): bytes or text of the front end's own, at most 1 MiB (RangeError), given back as
+   * `restored.snapshot`. `version` is the front end's number of the form in which they are written.
+   */
+  reportPage(round: number, version: number, content: Uint8Array | string): void;
   /** Media sample (48 kHz) that is at the ear now; null while unknown. */
   heardMedia(): number | null;
   /**
@@ -107,6 +152,8 @@ export interface Session {
   inputLevel(): number;
   /** Call it inside a user's gesture after the error `autoplay_blocked`. */
   resume(): Promise<void>;
-  /** Ends the session. May be called twice. */
+  /** Ends the session for good: nobody comes back to it. May be called twice. */
   close(): Promise<void>;
+  /** Leaves the session: the next `connect` comes back to it. A page that is unloaded does the same by itself. */
+  leave(): Promise<void>;
 }

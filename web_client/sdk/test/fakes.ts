@@ -2,7 +2,7 @@ import { vi } from "vitest";
 import type { Door, DoorEvents, DoorSetting } from "../src/doors/door.js";
 import type { Microphone } from "../src/media/microphone.js";
 import type { Speaker } from "../src/media/speaker.js";
-import type { ClientMessage, ClientMessages, Envelope, ServerMessages } from "../src/protocol/index.js";
+import type { ClientMessage, ClientMessages, Envelope, ServerHello, ServerMessages } from "../src/protocol/index.js";
 import type { DoorKind } from "../src/types.js";
 import { HELLO, message } from "./protocol/messages.js";
 
@@ -30,20 +30,28 @@ export class FakeDoor implements Door {
   readonly sent: Envelope<ClientMessage>[] = [];
   readonly events: DoorEvents;
   readonly close = vi.fn(() => Promise.resolve());
+  readonly flush = vi.fn(() => Promise.resolve());
   #seq = 0;
 
   /** `answer`: whether it greets, and as which session. */
   constructor(
     readonly setting: DoorSetting,
     readonly kind: DoorKind,
-    readonly answer: { session_id: string } | null,
+    readonly answer: (Partial<ServerHello> & { session_id: string; gen?: number }) | null,
   ) {
     this.events = setting.events;
   }
 
   send(envelope: Envelope<ClientMessage>): void {
     this.sent.push(envelope);
-    if (envelope.type === "hello" && this.answer) this.tell("hello", { ...HELLO, ...this.answer });
+    if (envelope.type !== "hello" || !this.answer) return;
+    const { gen = 0, ...answer } = this.answer;
+    this.tell("hello", { ...HELLO, ...answer }, gen);
+  }
+
+  /** Another server counts its messages from the start. */
+  restart(): void {
+    this.#seq = 0;
   }
 
   tell<T extends keyof ServerMessages>(type: T, d: ServerMessages[T], gen = 0): void {

@@ -144,8 +144,14 @@ describe("tokens", () => {
 
   test("come from any other endpoint, or from a function", async () => {
     answer(200, { server_url: "ws://a", participant_token: "t" });
-    await fetchToken("https://other.example/token", base, signal);
-    expect(String(vi.mocked(fetch).mock.calls[0]![0])).toBe("https://other.example/token");
+    await fetchToken("https://other.example/token", base, signal, { participant_identity: "ann", room_name: "hall" }, { persona: "guide" });
+    const [address, request] = vi.mocked(fetch).mock.calls[0]!;
+    expect(String(address)).toBe("https://other.example/token");
+    expect(JSON.parse(String(request!.body))).toEqual({
+      participant_identity: "ann",
+      room_name: "hall",
+      room_config: { agents: [{ metadata: '{"persona":"guide"}' }] },
+    });
     const own = { server_url: "ws://b", participant_token: "u" };
     expect(await fetchToken(() => Promise.resolve(own), base, signal)).toBe(own);
     expect((await failure(fetchToken(() => Promise.reject(new Error("no")), base, signal))).code).toBe("unauthorized");

@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Dial } from "../src/dial.js";
 import { ConnectError } from "../src/errors.js";
-import { LiveSession } from "../src/session.js";
-import type { ConnectOptions, ConnectionEvent, DoorKind, SessionEvents } from "../src/types.js";
 import { HELLO } from "./protocol/messages.js";
-import { FakeDoor, fakeContext, fakeMicrophone } from "./fakes.js";
+import { record, scene, stage, statuses, token } from "./stage.js";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,60 +9,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const token = { server_url: "ws://a", participant_token: "t" };
-
-/** What becomes of an attempt to connect: a session's id, nobody who greets, an error, or what the server says while the door is being opened. */
-type Plan = string | null | ConnectError | ((door: FakeDoor) => void);
-
-interface Options extends ConnectOptions {
-  withMicrophone?: boolean;
-}
-
-function scene(...plan: Plan[]) {
-  return stage("ws", plan);
-}
-
-function stage(kind: DoorKind, plan: Plan[]) {
-  const doors: FakeDoor[] = [];
-  const connections: ConnectionEvent[] = [];
-  const context = fakeContext();
-  const microphone = fakeMicrophone();
-  const dial: Dial = async (_, setting, trying) => {
-    trying(kind);
-    await setting.token();
-    const next = plan.length > 0 ? plan.shift()! : "s-1";
-    if (next instanceof ConnectError) throw next;
-    const door = new FakeDoor(setting, kind, typeof next === "string" ? { session_id: next } : null);
-    doors.push(door);
-    if (typeof next === "function") next(door);
-    return door;
-  };
-  /** As a caller sees it. */
-  const connect = ({ withMicrophone = true, ...options }: Options = {}): Promise<LiveSession> =>
-    LiveSession.open({
-      base: new URL("http://127.0.0.1/"),
-      context,
-      microphone: withMicrophone ? microphone : undefined,
-      options: { tokenSource: () => Promise.resolve(token), onConnection: (event) => connections.push(event), ...options },
-      dial,
-    });
-  /** And a moment later. */
-  const open = async (options?: Options): Promise<LiveSession> => {
-    const session = await connect(options);
-    await vi.advanceTimersByTimeAsync(0);
-    return session;
-  };
-  return { doors, connect, open, connections, context, microphone, last: () => doors.at(-1)! };
-}
-
-function record<K extends keyof SessionEvents>(session: LiveSession, event: K): SessionEvents[K][] {
-  const events: SessionEvents[K][] = [];
-  session.on(event, (value) => events.push(value));
-  return events;
-}
-
-const statuses = (connections: ConnectionEvent[]) => connections.map(({ status }) => status);
 
 describe("opening", () => {
   test("greets, opens the microphone, and is connected", async () => {
@@ -308,6 +251,42 @@ describe("an interrupt", () => {
     door.speaker.at = 7000;
     await vi.advanceTimersByTimeAsync(2000);
     expect(door.of("playout").map(({ t_heard }) => t_heard)).toEqual([5000, 5000, 7000]);
+  });
+
+  test("the end of an answer is reported when it was heard, and not half a second later", async () => {
+    const { door } = await speaking();
+    await vi.advanceTimersByTimeAsync(400);
+    door.tell("generation_end", { t_end: 5000 + 48 * 50, interrupted: false }, 1);
+    await vi.advanceTimersByTimeAsync(40);
+    expect(door.of("playout")).toEqual([]);
+    door.speaker.at = 5000 + 48 * 51;
+    await vi.advanceTimersByTimeAsync(20);
+    expect(door.of("playout")).toEqual([{ gen: 1, t_heard: 5000 + 48 * 51 }]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(door.of("playout")).toHaveLength(1);
+  });
+
+  test("a clock that stands before the end is asked again, and nothing is said that is not so", async () => {
+    const { door } = await speaking();
+    door.tell("generation_end", { t_end: 5001, interrupted: false }, 1);
+    await vi.advanceTimersByTimeAsync(1600);
+    expect(door.of("playout").map(({ t_heard }) => t_heard)).toEqual([5000, 5000, 5000]);
+    door.speaker.at = 5001;
+    await vi.advanceTimersByTimeAsync(25);
+    expect(door.of("playout").at(-1)).toEqual({ gen: 1, t_heard: 5001 });
+  });
+
+  test("in a room, while nobody knows what is at the ear, the end alone is reported, by the time that has passed", async () => {
+    const { open, last } = stage("livekit", ["s-1"]);
+    await open();
+    last().tell("generation_start", { t0: 4800 }, 1);
+    last().tell("generation_end", { t_end: 4800 + 48_000, interrupted: false }, 1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(last().of("playout")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(last().of("playout")).toHaveLength(1);
+    expect(last().of("playout")[0]!.t_heard).toBeGreaterThanOrEqual(4800 + 48_000);
+    expect(last().of("playout")[0]!.t_heard).toBeLessThan(4800 + 48 * 1200);
   });
 });
 

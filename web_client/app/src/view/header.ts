@@ -35,6 +35,6 @@ export function header(wishes: Wishes): Part {
 
 function words(model: Model, t: Translate): string {
   const { status = "none", door } = model.connection ?? {};
-  const said = t(`connection.${status}`);
+  const said = t(`connection.${status === "connecting" && model.returning ? "reconnecting" : status}`);
   return door !== undefined && (status === "connected" || status === "connecting") ? t("via", { status: said, door: t(`door.${door}`) }) : said;
 }

@@ -1,5 +1,5 @@
 import type { Line } from "../captions.ts";
-import { TAGS, type Locale, type Translate } from "../i18n/index.ts";
+import { formatNumber, TAGS, type Locale, type Translate } from "../i18n/index.ts";
 import { nameOf, type Model } from "../model.ts";
 import { h, icon, setAttribute, setName, setText } from "./dom.ts";
 import type { Part } from "./screen.ts";
@@ -44,11 +44,14 @@ export function history(): Part & Karaoke {
     agent: h("div", { class: "side", role: "presentation", "data-testid": "agent-transcript" }),
   };
   const hint = h("p", { class: "history-hint" });
+  const omitted = h("p", { class: "history-note" });
+  // Always there, so that it is read out when it says something.
+  const news = h("p", { class: "history-note", role: "status", "data-testid": "news" });
   const list = h("div", { class: "lines", role: "list" }, sides.user, sides.agent);
-  const scroller = h("div", { class: "scroller", tabindex: "0", role: "region" }, list);
+  const scroller = h("div", { class: "scroller", tabindex: "0", role: "region" }, omitted, list);
   const newest = h("button", { class: "newest", type: "button" }, icon("down"));
   const announcer = h("div", { class: "unseen", "aria-live": "polite", role: "log" });
-  const element = h("section", { class: "history" }, hint, scroller, newest, announcer);
+  const element = h("section", { class: "history" }, hint, scroller, news, newest, announcer);
 
   const rows = new Map<string, Row>();
   const announced = new Set<string>();
@@ -103,6 +106,7 @@ export function history(): Part & Karaoke {
       setAttribute(row.text, "lang", TAGS[writtenIn(line.text)]);
       if (line.final && !announced.has(line.key)) {
         announced.add(line.key);
+        if (line.restored) continue;
         announcer.replaceChildren(h("p", {}, t("said", { who, text: line.text })));
       }
     }
@@ -137,6 +141,9 @@ export function history(): Part & Karaoke {
       setName(newest, t("newest"));
       hint.hidden = model.lines.length > 0;
       scroller.hidden = model.lines.length === 0;
+      omitted.hidden = model.omitted === 0;
+      setText(omitted, t("omitted", { count: formatNumber(model.omitted, model.locale) }));
+      setText(news, model.news === null ? "" : t(model.news));
       setText(hint, t(model.hasMicrophone ? "sayHello" : "writeHello"));
       if (shown !== model.lines) {
         renderLines(model, t);

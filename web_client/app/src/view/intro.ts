@@ -27,7 +27,7 @@ export function intro(wishes: Wishes): Part {
       hello.hidden = invite.hidden = !fresh;
       const name = nameOf(model);
       setText(hello, name ? t("hello", { name }) : t("helloUnnamed"));
-      setText(invite, t("invite"));
+      setText(invite, t(model.returning ? "inviteBack" : "invite"));
       progress.hidden = model.phase !== "waiting";
       if (model.phase === "waiting") {
         const said = progressWords(model, t);
@@ -55,7 +55,8 @@ function hintWords(model: Model, t: Translate): string {
 
 function startKey(model: Model): Key {
   if (model.phase === "waiting") return "waiting";
-  if (model.phase === "connecting") return "starting";
+  if (model.phase === "connecting") return model.returning ? "comingBack" : "starting";
+  if (model.returning) return "goOn";
   if (model.phase === "over") return "startAgain";
   return model.microphonePossible ? "start" : "startWriting";
 }

@@ -33,7 +33,7 @@ export function notice(wishes: Wishes): Part {
       setText(detail, problem.detail === null ? "" : t("detail", { detail: problem.detail }));
       detail.hidden = problem.detail === null;
       remedy.hidden = problem.remedy === null;
-      if (problem.remedy !== null) setText(remedy, t(REMEDIES[problem.remedy]));
+      if (problem.remedy !== null) setText(remedy, t(problem.key === "microphone_asleep" ? "turnMicrophoneOn" : REMEDIES[problem.remedy]));
       setName(close, t("close"));
     },
   };

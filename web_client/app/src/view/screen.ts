@@ -72,7 +72,7 @@ export class Screen {
     this.phase = model.phase;
     this.waterfall = model.waterfall;
     const stored = storedOf(model);
-    setText(this.promises, [t("ai"), stored === null ? "" : t(stored ? "stored" : "notStored")].filter(Boolean).join(model.locale === "zh" ? "" : " "));
+    setText(this.promises, [t("ai"), stored === null ? "" : t(stored)].filter(Boolean).join(model.locale === "zh" ? "" : " "));
     setText(this.listed, t("listed"));
     this.listed.hidden = model.info?.listed !== true;
   }

@@ -58,7 +58,7 @@ export function stage(face: Face, wishes: Wishes): Part {
 
 function stateWords(model: Model, t: Translate): string {
   if (model.phase === "waiting") return t("state.asleep");
-  if (model.phase === "connecting") return t("connection.connecting");
+  if (model.phase === "connecting") return t(model.returning ? "connection.reconnecting" : "connection.connecting");
   if (model.phase === "talking" && model.muted && model.state === "listening") return t("state.muted");
   return t(`state.${model.state}`);
 }

@@ -45,6 +45,8 @@ export interface Door {
   clock?(rtp: number, t: number): void;
   /** The voice's loudness in steps of 10 ms, from step `first` on (LiveKit only). */
   marks?(first: number, levels: Uint8Array): void;
+  /** Resolves when what was sent is on its way, as far as that can be known. */
+  flush(): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,8 @@ export interface DoorSetting {
   /** The credential, asked for when it is needed. `dispatch`: for a door where the agent is sent for by the token. */
   readonly token: (dispatch?: Dispatch) => Promise<TokenResponse>;
   readonly dispatch: Dispatch;
+  /** It is a room that was left, and where somebody should be waiting. */
+  readonly returning: boolean;
   readonly microphone: Microphone | undefined;
   readonly context: AudioContext;
   readonly events: DoorEvents;

@@ -14,6 +14,10 @@ const BINARY = 1;
 const CONNECT_MS = 10_000;
 /** LiveKit's own front ends give an agent as long. */
 const AGENT_MS = 20_000;
+/** In a room that was left a moment ago it is there already, or another worker is about to come; otherwise nobody will. */
+const AGENT_BACK_MS = 5_000;
+/** How long another worker may take to come in the place of one that is gone. */
+const SUCCESSOR_MS = 8_000;
 
 const LOOPBACK = /^wss?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/i;
 
@@ -35,6 +39,8 @@ export class LiveKitDoor implements Door {
   #voice: LiveKit.RemoteTrack | undefined;
   /** Messages go out one after the other. */
   #sending: Promise<unknown> = Promise.resolve();
+  /** Set while the agent is gone. */
+  #waiting: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   static async open(setting: DoorSetting): Promise<LiveKitDoor> {
@@ -66,8 +72,9 @@ export class LiveKitDoor implements Door {
     });
     if (this.#room.state === this.#lib.ConnectionState.Disconnected) await this.#connect();
     this.#lookAround();
-    const nobody = (): ConnectError => new ConnectError("no_agent", `no agent came into the room within ${AGENT_MS / 1000} s; is a worker running?`);
-    await within(AGENT_MS, nobody, met, signal);
+    const ms = this.#setting.returning ? AGENT_BACK_MS : AGENT_MS;
+    const nobody = (): ConnectError => new ConnectError("no_agent", `no agent came into the room within ${ms / 1000} s; is a worker running?`);
+    await within(ms, nobody, met, signal);
   }
 
   async #connect(): Promise<void> {
@@ -105,10 +112,10 @@ export class LiveKitDoor implements Door {
     this.#on(RoomEvent.TrackSubscribed, (track, publication, participant) => this.#hear(track, publication, participant));
     this.#on(RoomEvent.SignalReconnecting, () => events.status("reconnecting"));
     this.#on(RoomEvent.Reconnecting, () => events.status("reconnecting"));
-    this.#on(RoomEvent.Reconnected, () => events.status("connected"));
+    this.#on(RoomEvent.Reconnected, () => this.#waiting === undefined && events.status("connected"));
     this.#on(RoomEvent.Disconnected, () => this.#lost("connection_lost"));
     this.#on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
-      if (this.#isAgent(identity)) this.#lost("agent_left");
+      if (this.#isAgent(identity)) this.#bereft();
     });
     return new Promise((resolve, reject) => {
       this.#met = resolve;
@@ -128,12 +135,23 @@ export class LiveKitDoor implements Door {
   }
 
   #meet(participant: LiveKit.RemoteParticipant): void {
-    if (this.#agent || !participant.isAgent) return;
+    if (!participant.isAgent || (this.#agent && this.#waiting === undefined)) return;
     this.#agent = participant;
     this.#met();
+    if (this.#waiting === undefined) return;
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+    this.#setting.events.status("connected");
   }
 
-  /** Nobody but the first agent of the room is obeyed. */
+  /** The agent is gone. Another worker may come in its place, and go on. */
+  #bereft(): void {
+    if (this.#waiting !== undefined) return;
+    this.#waiting = setTimeout(() => this.#lost("agent_left"), SUCCESSOR_MS);
+    this.#setting.events.status("reconnecting");
+  }
+
+  /** Nobody but the first agent of the room is obeyed, and whoever comes in its place. */
   #isAgent(identity: string | undefined): boolean {
     return this.#agent !== undefined && this.#agent.identity === identity;
   }
@@ -182,6 +200,10 @@ export class LiveKitDoor implements Door {
     this.#sending = this.#sending.then(() => (this.#closed ? undefined : deliver())).catch(() => undefined);
   }
 
+  async flush(): Promise<unknown> {
+    return this.#sending;
+  }
+
   marks(first: number, levels: Uint8Array): void {
     this.speaker.marks(first, levels);
   }
@@ -189,6 +211,7 @@ export class LiveKitDoor implements Door {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#waiting);
     await Promise.allSettled(this.#cleanups.splice(0).map(async (cleanup) => cleanup()));
     this.speaker.close();
     if (this.#room !== this.#setting.room) await this.#room.disconnect(false);

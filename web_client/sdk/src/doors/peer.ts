@@ -109,6 +109,12 @@ export class PeerDoor implements Door {
     if (this.#reliable.bufferedAmount > MAX_BUFFERED_BYTES) this.#lost("connection_lost");
   }
 
+  async flush(): Promise<void> {
+    const channel = this.#reliable;
+    if (channel.readyState !== "open" || channel.bufferedAmount === 0) return;
+    await new Promise<void>((resolve) => channel.addEventListener("bufferedamountlow", () => resolve(), { once: true }));
+  }
+
   clock(rtp: number, t: number): void {
     this.speaker.clock.anchor(rtp, t);
   }

@@ -76,6 +76,9 @@ export class WebSocketDoor implements Door {
     if (bytes) this.speaker.push(gen, t, new Int16Array(bytes.buffer, 0, bytes.length >> 1));
   }
 
+  /** A WebSocket that is being closed still sends what waits. */
+  async flush(): Promise<void> {}
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -40,6 +40,12 @@ export class PlayoutReports {
     return report;
   }
 
+  /** Where the answer that is being heard ends, if that is known and was not reported yet. */
+  endAfter(heard: number | null): number | undefined {
+    const { tEnd = Infinity } = this.#sounding(heard) ?? {};
+    return tEnd === Infinity ? undefined : tEnd;
+  }
+
   #sounding(heard: number | null): Generation | undefined {
     const generation = heard === null ? undefined : this.#generations.findLast((candidate) => candidate.t0 <= heard);
     return generation?.done ? undefined : generation;

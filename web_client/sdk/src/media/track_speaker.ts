@@ -19,7 +19,7 @@ interface MediaPlayoutStats {
 export class TrackSpeaker implements Speaker {
   readonly clock = new RtpClock();
   readonly #context: AudioContext;
-  readonly #gate = new Gate();
+  #gate = new Gate();
   readonly #others: () => HTMLMediaElement[];
   readonly #element = new Audio();
   #silent = false;
@@ -48,6 +48,10 @@ export class TrackSpeaker implements Speaker {
   attach(track: MediaStreamTrack, receiver?: RTCRtpReceiver, behindSfu = false): void {
     this.#detach();
     if (behindSfu) this.clock.reset();
+    // Nothing that was on its way before comes this way.
+    clearInterval(this.#gateTimer);
+    this.#gateTimer = undefined;
+    this.#gate = new Gate();
     const stream = new MediaStream([track]);
     // Chromium feeds Web Audio from a remote track only while an element pulls it.
     this.#element.srcObject = stream;
@@ -89,7 +93,8 @@ export class TrackSpeaker implements Speaker {
   }
 
   heard(): number | null {
-    const last = lastPacket(this.#receiver);
+    // Where the browser holds the sound back nothing is heard.
+    const last = this.#element.paused ? null : lastPacket(this.#receiver);
     return last && this.clock.heard(last.packet, last.now);
   }
 

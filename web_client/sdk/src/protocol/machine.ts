@@ -11,14 +11,20 @@ import type {
   Envelope,
   ErrorMessage,
   Clock,
+  Line,
   MediaFp,
+  PageRequest,
+  PastCommand,
   Pong,
+  ResumeSecret,
+  RoundUpdate,
   ServerHello,
   ServerMessage,
   ServerMessages,
   State,
   TtsAudioChunk,
 } from "../protocol.generated.js";
+import { base64 } from "../base64.js";
 import { decodeServer } from "./codec.js";
 import { ProtocolError, VERSION, type Fault } from "./limits.js";
 import { Joiner } from "./parts.js";
@@ -26,7 +32,12 @@ import { SequenceWindow } from "./sequence.js";
 import { AnswerTexts, type AgentText } from "./texts.js";
 
 export type MachineEvent =
-  | { type: "hello"; hello: ServerHello; fresh: boolean }
+  /** `fresh`: another session than before, or one that has forgotten where we were. `moved`: the same one, in other hands: nothing of what was under way goes on. */
+  | { type: "hello"; hello: ServerHello; fresh: boolean; moved: boolean }
+  | ({ type: "resume_secret" } & ResumeSecret)
+  | ({ type: "restore" } & Restored)
+  | ({ type: "page_request" } & PageRequest)
+  | ({ type: "round" } & RoundUpdate)
   | { type: "state"; state: State; gen: number }
   | { type: "user_text"; id: string; text: string; final: boolean; language?: string; via: "voice" | "text" }
   | ({ type: "agent_text" } & AgentText)
@@ -48,6 +59,19 @@ export type MachineEvent =
   /** Every accepted message, after the events that it caused. */
   | { type: "message"; message: Envelope };
 
+/** A session that goes on: what was said, as it was heard, and the page of the front end. It takes the place of everything that was told before. */
+export interface Restored {
+  round: number;
+  loop: number;
+  /** The last of the conversation; `omitted` lines came before. */
+  lines: Line[];
+  omitted: number;
+  /** The page that was reported last, where there is one. */
+  snapshot?: { version: number; content: Uint8Array<ArrayBuffer> };
+  /** What was commanded after that page, in answers that are not heard again. */
+  commands: PastCommand[];
+}
+
 /** Something that happens beside the speech, at media sample `t`; it takes `dur` samples. */
 export interface ControlEvent {
   id: string;
@@ -68,7 +92,19 @@ export interface Counters {
   faults: Record<Fault, number>;
 }
 
-const OF_THE_SESSION: ReadonlySet<keyof ServerMessages> = new Set(["hello", "error", "clock", "media_fp", "pong", "context_ack", "part"]);
+const OF_THE_SESSION: ReadonlySet<keyof ServerMessages> = new Set([
+  "hello",
+  "resume_secret",
+  "restore",
+  "page_request",
+  "round_update",
+  "error",
+  "clock",
+  "media_fp",
+  "pong",
+  "context_ack",
+  "part",
+]);
 const OF_AN_ANSWER: ReadonlySet<keyof ServerMessages> = new Set([
   "assistant_text_delta",
   "assistant_text",
@@ -98,8 +134,10 @@ export class SessionMachine {
   #minGen = 0;
   /** No answer that is older is let through: the user pressed the button, and the server has not confirmed it yet. */
   #minAnswer = 0;
+  /** Where the session went on in other hands: what is older comes from those before, who count otherwise. */
+  #since = 0;
   #sent = 0;
-  /** Counts fresh sessions, so that ids of two of them never meet. */
+  /** Counts fresh sessions and returns to one, so that ids of two of them never meet. */
   #sessions = 0;
   #sequence = new SequenceWindow();
   #joiner = new Joiner();
@@ -168,6 +206,10 @@ export class SessionMachine {
 
   #take(envelope: Envelope): MachineEvent[] {
     if (envelope.type === "hello") return this.#greet(envelope);
+    if (envelope.gen < this.#since) {
+      this.counters.stale += 1;
+      return [];
+    }
     if (!this.#sequence.accept(envelope.seq)) {
       this.counters.duplicate += 1;
       return [];
@@ -234,6 +276,14 @@ export class SessionMachine {
         return [{ type: "context_ack", ...d }];
       case "error":
         return [{ type: "error", ...d }];
+      case "resume_secret":
+        return [{ type: "resume_secret", ...d }];
+      case "page_request":
+        return [{ type: "page_request", ...d }];
+      case "round_update":
+        return [{ type: "round", ...d }];
+      case "restore":
+        return this.#restore(d);
       case "turn_stages":
       case "hello":
       case "part":
@@ -241,20 +291,43 @@ export class SessionMachine {
     }
   }
 
-  /** A hello of another session, or of one that has forgotten where we were, begins from nothing. */
+  /**
+   * A hello of another session, or of one that has forgotten where we were, begins from nothing. One of the same session that has moved on without us makes
+   * void what came before.
+   */
   #greet(envelope: Extract<Envelope, { type: "hello" }>): MachineEvent[] {
-    const fresh = this.#hello === undefined || this.#hello.session_id !== envelope.d.session_id || envelope.gen < this.#gen;
-    const ended = fresh ? this.#cut(Infinity) : [];
+    const { gen, seq, d: hello } = envelope;
+    const known = this.#hello !== undefined;
+    const fresh = this.#hello?.session_id !== hello.session_id || gen < this.#gen;
+    const moved = !fresh && hello.resumed === true && gen > this.#gen;
+    const ended = fresh ? this.#cut(Infinity) : moved ? this.#cut(gen) : [];
+    if (moved) this.#minGen = this.#since = gen;
     if (fresh) {
-      this.#minGen = this.#minAnswer = 0;
+      this.#minGen = this.#minAnswer = this.#since = 0;
       this.#state = "idle";
       this.#texts = new AnswerTexts();
       this.#sessions += 1;
     }
-    this.#hello = envelope.d;
-    this.#gen = envelope.gen;
-    this.#sequence.accept(envelope.seq);
-    return this.#accepted(envelope, [...ended, { type: "hello", hello: envelope.d, fresh }]);
+    this.#hello = hello;
+    this.#gen = gen;
+    // In a room another worker may speak now, who counts from the start.
+    if ((known && (fresh || moved)) || !this.#sequence.accept(seq)) {
+      this.#sequence = new SequenceWindow();
+      this.#sequence.accept(seq);
+    }
+    return this.#accepted(envelope, [...ended, { type: "hello", hello, fresh, moved }]);
+  }
+
+  /** What follows is told from its start, under ids that may have been used before. */
+  #restore({ round, loop, lines, omitted, version, content, commands }: ServerMessages["restore"]): MachineEvent[] {
+    const ended = this.#cut(Infinity);
+    this.#texts = new AnswerTexts();
+    this.#sessions += 1;
+    const page = content === undefined || version === undefined ? undefined : base64(content);
+    const heard = lines.map((line) => ({ ...line, interrupted: line.interrupted ?? false }));
+    const restored: Restored = { round, loop, lines: heard, omitted: omitted ?? 0, commands: commands ?? [] };
+    if (page && version !== undefined) restored.snapshot = { version, content: page };
+    return [...ended, { type: "restore", ...restored }];
   }
 
   #accepted(message: Envelope, events: MachineEvent[]): MachineEvent[] {

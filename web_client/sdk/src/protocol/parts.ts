@@ -3,11 +3,14 @@ import type { ClientMessage, Envelope, Part } from "../protocol.generated.js";
 import { encode } from "./codec.js";
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, ProtocolError, VERSION } from "./limits.js";
 
-export const MAX_PARTS = 64;
+/** Enough for the largest message, even if JSON escapes each of its characters. */
+export const MAX_PARTS = 256;
 /** Unfinished messages; the oldest is dropped. */
 export const MAX_OPEN = 4;
 /** Room for the envelope around a slice. */
 const ENVELOPE_BYTES = 512;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 const utf8 = new TextEncoder();
 const bytesOf = (text: string): number => utf8.encode(text).byteLength;
@@ -26,19 +29,21 @@ export function split(envelope: Envelope<ClientMessage>, partId: string): string
 /** Slices that are at most `budget` bytes once they are a JSON string themselves; never through the middle of a character. */
 function cut(json: string, budget: number): string[] {
   const slices: string[] = [];
-  let slice = "";
+  let begin = 0;
   let size = 0;
-  for (const character of json) {
-    const cost = character === '"' || character === "\\" ? 2 : character.length === 2 ? 4 : character <= "\x7f" ? 1 : 3;
+  for (let i = 0; i < json.length; i++) {
+    const unit = json.charCodeAt(i);
+    const pair = unit >= 0xd800 && unit <= 0xdbff;
+    const cost = pair ? 4 : unit === QUOTE || unit === BACKSLASH ? 2 : unit <= 0x7f ? 1 : 3;
     if (size + cost > budget) {
-      slices.push(slice);
-      slice = "";
+      slices.push(json.slice(begin, i));
+      begin = i;
       size = 0;
     }
-    slice += character;
     size += cost;
+    if (pair) i += 1;
   }
-  slices.push(slice);
+  slices.push(json.slice(begin));
   return slices;
 }
 

@@ -26,6 +26,7 @@ const record =
   (value) =>
     isObject(value) && wrongField(shape, value) === undefined;
 
+const ticket: Readonly<Record<string, Check>> = { secret: text, number: count, ttl_ms: count };
 const numbers: Check = (value) => isObject(value) && Object.values(value).every(Number.isSafeInteger);
 
 export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<ServerMessages[T]> } = {
@@ -36,8 +37,23 @@ export const SERVER_SHAPES: { readonly [T in keyof ServerMessages]: Shape<Server
     persona: record({ id: text, name: text, language: text }),
     ai: either(true),
     stored: flag,
+    recorded: maybe(flag),
+    resumed: maybe(flag),
+    resume: maybe(record(ticket)),
     blendshapes: maybe(list(text)),
   },
+  resume_secret: { secret: text, number: count, ttl_ms: count },
+  restore: {
+    round: count,
+    loop: count,
+    lines: list(record({ who: either("user", "agent"), text, interrupted: maybe(flag) })),
+    omitted: maybe(count),
+    version: maybe(count),
+    content: maybe(text),
+    commands: maybe(list(record({ id: identifier, name: text, args: isObject }))),
+  },
+  page_request: { round: count },
+  round_update: { round: count, loop: count, status: either("confirmed", "rolled_back", "heard", "cut", "closed"), reason: maybe(text) },
   state_update: { state: either("idle", "listening", "thinking", "speaking"), reason: maybe(text) },
   asr_partial: { id: identifier, text, language: maybe(text) },
   asr_final: { id: identifier, text, language: maybe(text), via: maybe(text) },

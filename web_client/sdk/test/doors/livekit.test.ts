@@ -237,18 +237,73 @@ describe("the agent's voice", () => {
   });
 });
 
+describe("another worker in the place of one that died", () => {
+  const voice = () => Object.assign(new fake.Emitter(), { kind: "audio", mediaStreamTrack: {}, attachedElements: [] as FakeAudio[] });
+
+  test.each(["agent-1", "agent-2"])("is obeyed and heard (%s)", async (identity) => {
+    const { room, agent, told, door } = await open();
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, agent);
+    const before = FakeAudio.made[0]!.srcObject;
+    door.speaker.purge(7); // an answer was being cut
+    room.emit("participantDisconnected", agent);
+    await vi.advanceTimersByTimeAsync(7000);
+    const next = room.join(identity, true);
+    expect(told).toEqual([
+      ["status", "reconnecting"],
+      ["status", "connected"],
+    ]);
+    room.emit("trackSubscribed", voice(), { source: "microphone" }, next);
+    expect(FakeAudio.made[0]!.srcObject).not.toBe(before);
+    expect(FakeAudio.made[0]!.muted).toBe(false);
+    room.emit("dataReceived", bytes("hello"), next, undefined, "visavis");
+    room.emit("dataReceived", bytes("late"), { identity: "agent-9", isAgent: true }, undefined, "visavis");
+    door.send(envelope("ping", { id: 1 }));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(told.slice(2)).toEqual([["text", "hello"]]);
+    expect(room.data.at(-1)![1].destinationIdentities).toEqual([identity]);
+  });
+
+  test("may come while the room itself is being restored", async () => {
+    const { room, agent, told } = await open();
+    room.emit("reconnecting");
+    room.emit("participantDisconnected", agent);
+    room.emit("reconnected");
+    expect(told).toEqual([
+      ["status", "reconnecting"],
+      ["status", "reconnecting"],
+    ]);
+    room.join("agent-1", true);
+    expect(told.at(-1)).toEqual(["status", "connected"]);
+  });
+
+  test("is not waited for long in a room that was left", async () => {
+    const failed = expect(LiveKitDoor.open(setting({ returning: true }).given)).rejects.toMatchObject({ code: "no_agent" });
+    await vi.advanceTimersByTimeAsync(5010);
+    await failed;
+  });
+});
+
 describe("the end", () => {
   test.each([
-    ["the room is over", "disconnected", undefined, "connection_lost"],
-    ["the agent has left", "participantDisconnected", { identity: "agent-1" }, "agent_left"],
-  ])("is told when %s", async (_, event, value, reason) => {
+    ["the room is over", "disconnected", undefined, [["closed", "connection_lost"]]],
+    [
+      "the agent has left and no other comes",
+      "participantDisconnected",
+      { identity: "agent-1" },
+      [
+        ["status", "reconnecting"],
+        ["closed", "agent_left"],
+      ],
+    ],
+  ])("is told when %s", async (_, event, value, end) => {
     const { room, told } = await open();
     room.emit("participantDisconnected", { identity: "mallory" });
     expect(told).toEqual([]);
     room.emit(event, value);
-    await vi.advanceTimersByTimeAsync(0);
-    expect(told).toEqual([["closed", reason]]);
+    await vi.advanceTimersByTimeAsync(8000);
+    expect(told).toEqual(end);
     expect(room.count).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("of the caller's own room is the caller's", async () => {

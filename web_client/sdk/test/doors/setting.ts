@@ -15,6 +15,7 @@ export function setting(overrides: Partial<DoorSetting> = {}) {
     base: new URL("http://127.0.0.1:8080/"),
     token: vi.fn(() => Promise.resolve({ server_url: "ws://127.0.0.1:7880", participant_token: "a.b.c" })),
     dispatch: {},
+    returning: false,
     microphone: undefined,
     context: context as unknown as AudioContext,
     events: { text: tell("text"), face: tell("face"), status: tell("status"), trouble: tell("trouble"), closed: tell("closed") },

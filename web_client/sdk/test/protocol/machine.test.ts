@@ -202,6 +202,63 @@ describe("a new connection", () => {
   });
 });
 
+describe("a session that goes on in other hands", () => {
+  const hello = (gen: number, seq: number, resumed = true) => message("hello", { ...HELLO, resumed }, { gen, seq });
+
+  test("makes void what came before, and counts its messages anew", () => {
+    const machine = new SessionMachine();
+    machine.receive(hello(0, 1, false));
+    for (let seq = 2; seq < 2000; seq++) machine.receive(message("pong", { id: 1, t: 1 }, { seq }));
+    machine.receive(message("assistant_text_delta", { id: "a1", text: "Half" }, { gen: 5, seq: 2000 }));
+    const events = machine.receive(hello(7, 1));
+    expect(events[0]).toMatchObject({ type: "agent_text", id: "a1", final: true, interrupted: true });
+    expect(events[1]).toMatchObject({ type: "hello", fresh: false, moved: true });
+    expect(machine.admits(6)).toBe(false);
+    expect(machine.receive(message("assistant_text_delta", { id: "a1", text: " of it" }, { gen: 6, seq: 2001 }))).toEqual([]);
+    expect(machine.receive(message("state_update", { state: "thinking" }, { gen: 7, seq: 2 }))[0]).toMatchObject({ type: "state" });
+    expect(machine.counters.duplicate).toBe(0);
+  });
+
+  test("and one that says hello again in the same hands go on as they were", () => {
+    const machine = new SessionMachine();
+    machine.receive(hello(0, 1, false));
+    machine.receive(message("assistant_text_delta", { id: "a1", text: "Mount" }, { gen: 5, seq: 2 }));
+    expect(machine.receive(hello(5, 3))[0]).toMatchObject({ type: "hello", fresh: false, moved: false });
+    expect(machine.receive(message("assistant_text_delta", { id: "a1", text: " Everest" }, { gen: 5, seq: 4 }))[0]).toMatchObject({ id: "a1", text: "Mount Everest" });
+    expect(machine.receive(message("assistant_text_delta", { id: "a1", text: " Everest" }, { gen: 5, seq: 4 }))).toEqual([]);
+  });
+
+  test("is told anew: answers, words and commands begin lines of their own", () => {
+    const machine = new SessionMachine();
+    machine.receive(hello(0, 1, false));
+    machine.receive(message("assistant_text_delta", { id: "a1", text: "Mount" }, { gen: 1, seq: 2 }));
+    const restore = { round: 2, loop: 1, lines: [{ who: "agent", text: "Mount", interrupted: true }], version: 3, content: "AQID" };
+    const events = machine.receive(message("restore", restore as never, { seq: 3 }));
+    expect(events.map(({ type }) => type)).toEqual(["agent_text", "restore", "message"]);
+    expect(events[1]).toEqual({ type: "restore", round: 2, loop: 1, lines: restore.lines, omitted: 0, commands: [], snapshot: { version: 3, content: Uint8Array.from([1, 2, 3]) } });
+    const t = 5;
+    expect(machine.receive(message("assistant_text_delta", { id: "a1", text: "Mount" }, { gen: 2, seq: 4 }))[0]).toMatchObject({ id: "2.a1", text: "Mount" });
+    expect(machine.receive(message("subtitle", { id: "a1.0", text: "Mount", final: true, words: [] }, { gen: 2, seq: 5, t }))[0]).toMatchObject({ id: "2.a1.0" });
+    expect(machine.receive(message("control", { id: "c1", name: "show", args: {}, late: "run", max_late_ms: 0, dur: 0 }, { gen: 2, seq: 6, t }))[0]).toMatchObject({ id: "2.c1" });
+  });
+
+  test.each([{ lines: "no" }, { lines: [{ who: "nobody", text: "" }] }, { content: 7 }, { commands: [{ id: "c1" }] }])("is not told from %j", (wrong) => {
+    const machine = new SessionMachine();
+    expect(machine.receive(message("restore", { round: 1, loop: 1, lines: [], ...wrong } as never))).toEqual([]);
+    expect(machine.counters.faults.bad_message).toBe(1);
+  });
+
+  test("has secrets, requests and rounds, which have no age", () => {
+    const server = new Numbered();
+    const machine = new SessionMachine();
+    machine.receive(server.next("interrupt", { cut_t: 0, reason: "voice" }, 7));
+    expect(machine.receive(server.next("resume_secret", { secret: "s", number: 2, ttl_ms: 9 }))[0]).toEqual({ type: "resume_secret", secret: "s", number: 2, ttl_ms: 9 });
+    expect(machine.receive(server.next("page_request", { round: 3 }))[0]).toEqual({ type: "page_request", round: 3 });
+    const update = { round: 3, loop: 2, status: "rolled_back", reason: "no answer" } as const;
+    expect(machine.receive(server.next("round_update", update))[0]).toEqual({ type: "round", ...update });
+  });
+});
+
 test("messages to send carry the newest generation and their own count", () => {
   const machine = new SessionMachine();
   machine.receive(message("state_update", { state: "thinking" }, { gen: 3, seq: 1 }));

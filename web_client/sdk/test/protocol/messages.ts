@@ -7,6 +7,8 @@ export const HELLO: ServerMessages["hello"] = {
   persona: { id: "default", name: "Vera", language: "auto" },
   ai: true,
   stored: false,
+  recorded: false,
+  resumed: false,
 };
 
 /** What a server would send. */

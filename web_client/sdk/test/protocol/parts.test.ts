@@ -1,6 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Joiner, MAX_FRAME_BYTES, ProtocolError, SessionMachine, encode, split } from "../../src/protocol/index.js";
+import { toBase64 } from "../../src/base64.js";
+import {
+  Joiner,
+  MAX_FRAME_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_PAGE_BYTES,
+  MAX_PARTS,
+  ProtocolError,
+  SessionMachine,
+  encode,
+  split,
+  type Part,
+} from "../../src/protocol/index.js";
 import { HELLO, message } from "./messages.js";
 
 const utf8 = new TextEncoder();
@@ -30,8 +42,25 @@ describe("what is cut into parts", () => {
     );
   });
 
+  test.each(["A", '"', "\\", "馆", "🙂", "\u0001"])("has few enough parts, however large and whatever it says (%j)", (character) => {
+    const cost = utf8.encode(JSON.stringify(character)).byteLength - 2;
+    const content = character.repeat(Math.floor((MAX_MESSAGE_BYTES - 200) / cost));
+    const envelope = new SessionMachine().compose("page_state", { round: 1, version: 1, content });
+    const frames = split(envelope, "p".repeat(64));
+    expect(frames.length).toBeLessThanOrEqual(MAX_PARTS);
+    for (const frame of frames) expect(utf8.encode(frame).byteLength).toBeLessThanOrEqual(MAX_FRAME_BYTES);
+    const joiner = new Joiner();
+    const whole = frames.map((frame) => joiner.add((JSON.parse(frame) as { d: Part }).d)).at(-1);
+    expect(whole === encode(envelope)).toBe(true);
+  });
+
+  test("has room for a page of 1 MiB", () => {
+    const page = new SessionMachine().compose("page_state", { round: 1, version: 1, content: toBase64(new Uint8Array(MAX_PAGE_BYTES)) });
+    expect(split(page, "p")).toHaveLength(102);
+  });
+
   test("has a limit", () => {
-    const envelope = new SessionMachine().compose("context_update", { version: 1, text: "🙂".repeat(200_000) });
+    const envelope = new SessionMachine().compose("context_update", { version: 1, text: "🙂".repeat(400_000) });
     expect(() => split(envelope, "p")).toThrow(ProtocolError);
   });
 });
@@ -54,15 +83,15 @@ describe("the joiner", () => {
   test.each([
     [{ id: "a", i: 2, n: 2, data: "" }],
     [{ id: "a", i: 0, n: 1, data: "" }],
-    [{ id: "a", i: 0, n: 65, data: "" }],
+    [{ id: "a", i: 0, n: 257, data: "" }],
   ])("refuses %j", (part) => {
     expect(() => new Joiner().add(part)).toThrow(ProtocolError);
   });
 
   test("refuses a message that grows past the limit", () => {
     const joiner = new Joiner();
-    joiner.add({ id: "a", i: 0, n: 3, data: "x".repeat(300_000) });
-    expect(() => joiner.add({ id: "a", i: 1, n: 3, data: "x".repeat(300_000) })).toThrow(/bytes/);
+    joiner.add({ id: "a", i: 0, n: 3, data: "x".repeat(800_000) });
+    expect(() => joiner.add({ id: "a", i: 1, n: 3, data: "x".repeat(800_000) })).toThrow(/bytes/);
   });
 });
 

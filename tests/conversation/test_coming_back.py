@@ -1,0 +1,325 @@
+"""Conversations that are left and gone on with, in one process, with a real journal: what is heard again, and what never."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import Config, Journal
+from agent.conversation.conversation import Conversation
+from agent.conversation.host import ConversationHost
+from agent.protocol.envelope import Envelope
+from agent.protocol.messages import (
+    AsrFinal,
+    AssistantText,
+    ClientHello,
+    ClientInterrupt,
+    ContextUpdate,
+    ErrorMessage,
+    GenerationEnd,
+    GenerationStart,
+    Goodbye,
+    Line,
+    PageRequest,
+    PageState,
+    Playout,
+    Restore,
+    ResumeConfirm,
+    RoundUpdate,
+    ServerHello,
+)
+from agent.sessions.chronicle import Chronicler
+from agent.sessions.secrets import ResumeRefused
+from bench.instant import InstantEngines, InstantLLM
+from tests.conversation.client import Client
+
+USER = "ada"
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[Chronicler]:
+    chronicler = Chronicler(Journal(url=f"sqlite:///{tmp_path}/journal.db"))
+    chronicler.start()
+    yield chronicler
+    await chronicler.aclose()
+
+
+@pytest.fixture
+async def host(engines: InstantEngines, sessions: Chronicler) -> AsyncIterator[ConversationHost]:
+    host = ConversationHost(Config.model_validate({"limits": {"sessions": 3}}), engines, sessions=sessions)
+    yield host
+    await host.aclose()
+
+
+class Person:
+    """Somebody who talks by one connection, reports what was heard, and confirms each secret."""
+
+    def __init__(self, conversation: Conversation, client: Client) -> None:
+        self.conversation = conversation
+        self.client = client
+        self.hello: ServerHello = client.messages(ServerHello)[0]
+        assert self.hello.resume is not None
+        self.tell(ResumeConfirm(number=self.hello.resume.number))
+
+    def tell(self, message: Any) -> None:
+        self.conversation.receive(Envelope(message))
+
+    async def ask(self, text: str) -> None:
+        """Ask, and wait for the answer's first sound."""
+        begun = len(self.client.messages(GenerationStart))
+        self.conversation.text_input(text)
+        await self.client.until_count(GenerationStart, begun + 1)
+
+    async def hear_out(self, count: int = 1) -> None:
+        """Hear answers to their end, and say so."""
+        await self.client.until_count(GenerationEnd, count)
+        end = next(e for e in reversed(self.client.received) if isinstance(e.message, GenerationEnd))
+        await self.client.until(lambda: self.statuses()[-1:] != ["confirmed"] or self.conversation._timeline.t > end.message.t_end + 4_800)
+        self.tell(Playout(gen=end.gen, t_heard=end.message.t_end))
+        await self.client.until(lambda: "heard" in self.statuses())
+
+    def statuses(self) -> list[str]:
+        return [update.status for update in self.client.messages(RoundUpdate)]
+
+    async def vanish(self) -> None:
+        """The connection is lost."""
+        await self.conversation.aclose("it was lost")
+
+
+async def arrive(host: ConversationHost, *, user: str = USER, **hello: Any) -> Person:
+    client = Client()
+    return Person(await host.open(client, ClientHello(**hello), identity=user), client)
+
+
+async def return_(host: ConversationHost, person: Person, *, user: str = USER, **hello: Any) -> Person:
+    assert person.hello.resume is not None
+    return await arrive(host, user=user, session_id=person.hello.session_id, resume=person.hello.resume.secret, **hello)
+
+
+def asked(engines: InstantEngines) -> int:
+    """How often any model was asked."""
+    return sum(len(parts.llm.asked) for parts in engines.made if isinstance(parts.llm, InstantLLM))
+
+
+async def test_what_was_heard_is_remembered_and_never_heard_again(host: ConversationHost, engines: InstantEngines) -> None:
+    first = await arrive(host)
+    assert not first.hello.resumed
+    await first.ask("one")
+    await first.hear_out()
+    await first.vanish()
+
+    second = await return_(host, first)
+    assert second.hello.resumed
+    assert second.hello.session_id == first.hello.session_id
+    await second.client.until_count(Restore, 1)
+    answer = first.client.messages(AssistantText)[0].text
+    assert second.client.messages(Restore)[0].lines == [Line(who="user", text="one"), Line(who="agent", text=answer)]
+    before = asked(engines)
+    await second.ask("two")
+    assert asked(engines) == before + 1, "nothing was asked again"
+    said = [item.text_content for item in engines.made[-1].llm.asked[-1].items if item.type == "message"]  # type: ignore[attr-defined]
+    assert said[-3:] == ["one", answer, "two"]
+    assert second.conversation._rounds.state.counter == 2
+
+
+async def test_an_answer_that_was_not_heard_to_its_end_is_heard_from_its_start_in_the_same_words(
+    host: ConversationHost, engines: InstantEngines
+) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    await first.client.until(lambda: len(first.client.pitches()) > 30)
+    await first.vanish()
+    before = asked(engines)
+
+    second = await return_(host, first)
+    await second.client.until_count(AssistantText, 1)
+    assert second.client.messages(AssistantText)[0].text == "Answer number 1, in a sentence of some length."
+    assert asked(engines) == before, "the words were known"
+    restore = second.client.messages(Restore)[0]
+    assert (restore.loop, restore.lines) == (0, [Line(who="user", text="one")])
+    await second.hear_out()
+    messages = [item.text_content for item in second.conversation.memory().items if item.type == "message" and item.role != "system"]
+    assert messages == ["one", "Answer number 1, in a sentence of some length."]
+    await second.vanish()
+    third = await return_(host, second)
+    await third.ask("two")
+    assert len(third.client.messages(GenerationStart)) == 1, "the first answer is not heard a third time"
+
+
+@pytest.mark.parametrize("engines", [InstantEngines(token_seconds=0.2)])
+async def test_an_answer_of_which_the_beginning_was_written_goes_on_behind_it(host: ConversationHost, engines: InstantEngines) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    await first.vanish()
+    written = first.conversation._rounds.state.current.loop
+    assert written is not None
+    assert not written.draft.whole
+    before = asked(engines)
+
+    second = await return_(host, first)
+    await second.client.until_count(AssistantText, 1)
+    assert second.client.messages(AssistantText)[0].text.startswith(written.draft.text.strip())
+    prompt = engines.made[-1].llm.asked[-1].items  # type: ignore[attr-defined]
+    assert asked(engines) == before + 1
+    assert prompt[-2].role == "assistant"
+    assert prompt[-2].text_content == written.draft.text
+
+
+@pytest.mark.parametrize("engines", [InstantEngines(token_seconds=0.3)])
+async def test_a_question_without_an_answer_is_asked_again(host: ConversationHost, engines: InstantEngines) -> None:
+    first = await arrive(host)
+    first.conversation.text_input("one")
+    await first.client.until_count(AsrFinal, 1)
+    await first.vanish()
+
+    second = await return_(host, first)
+    await second.client.until_count(AssistantText, 1)
+    questions = [item for item in second.conversation.memory().items if item.type == "message" and item.role == "user"]
+    assert [question.text_content for question in questions] == ["one"]
+    assert not second.client.messages(AsrFinal), "nobody has said it again"
+
+
+async def test_what_the_user_has_cut_is_not_heard_again(host: ConversationHost, engines: InstantEngines) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    first.tell(ClientInterrupt())
+    await first.client.until(lambda: "cut" in first.statuses())
+    await first.vanish()
+    before = asked(engines)
+
+    second = await return_(host, first)
+    await second.client.until_count(Restore, 1)
+    await second.ask("two")
+    assert len(second.client.messages(GenerationStart)) == 1
+    assert asked(engines) == before + 1
+
+
+async def test_lines_and_answers_are_numbered_on(host: ConversationHost) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    await first.hear_out()
+    await first.vanish()
+    second = await return_(host, first)
+    await second.ask("two")
+    ids = [[m.id for m in person.client.messages(kind)] for kind in (AsrFinal, AssistantText) for person in (first, second)]
+    assert not set(ids[0]) & set(ids[1])
+    assert not set(ids[2]) & set(ids[3])
+    assert second.client.received[0].gen > max(e.gen for e in first.client.received)
+    assert second.client.messages(GenerationStart)[0].t0 > first.conversation._timeline.t
+
+
+async def test_a_page_that_was_reported_comes_back_byte_for_byte(host: ConversationHost) -> None:
+    first = await arrive(host, wants=["page_state"])
+    await first.ask("one")
+    await first.hear_out()
+    first.conversation.text_input("two")
+    await first.client.until_count(PageRequest, 1)
+    content = base64.b64encode(bytes(range(256)) * 4096).decode()
+    first.tell(PageState(round=1, version=7, content=content))
+    await first.client.until(lambda: "closed" in first.statuses())
+    await first.vanish()
+    second = await return_(host, first, wants=["page_state"])
+    await second.client.until_count(Restore, 1)
+    restore = second.client.messages(Restore)[0]
+    assert (restore.version, restore.content) == (7, content)
+
+
+@pytest.mark.parametrize(
+    ("page", "code", "says"),
+    [
+        (PageState(round=9, version=1, content=""), "bad_message", "round 9 does not exist"),
+        (PageState(round=1, version=1, content="%"), "bad_message", "base64"),
+        (PageState(round=1, version=1, content=base64.b64encode(bytes(1024 * 1024 + 1)).decode()), "too_large", "1,048,577"),
+    ],
+)
+async def test_a_page_that_cannot_be_taken_is_refused_in_words(host: ConversationHost, page: PageState, code: str, says: str) -> None:
+    person = await arrive(host, wants=["page_state"])
+    person.tell(page)
+    error = person.client.messages(ErrorMessage)[0]
+    assert error.code == code
+    assert says in error.message
+    assert error.recoverable
+
+
+async def test_who_says_goodbye_does_not_come_back(host: ConversationHost, sessions: Chronicler) -> None:
+    first = await arrive(host)
+    first.tell(Goodbye())
+    await first.conversation.ended.wait()
+    with pytest.raises(ResumeRefused, match="begin a new session"):
+        await return_(host, first)
+
+
+async def test_only_the_user_with_the_secret_comes_back(host: ConversationHost) -> None:
+    first = await arrive(host)
+    await first.vanish()
+    with pytest.raises(ResumeRefused, match="not one of this session and user"):
+        await return_(host, first, user="eve")
+    with pytest.raises(ResumeRefused, match="not one of this session and user"):
+        await arrive(host, session_id=first.hello.session_id, resume="guessed")
+    assert host.count == 0, "a refusal takes no place"
+    second = await return_(host, first)
+    assert second.hello.resumed
+
+
+async def test_of_two_that_come_back_at_once_one_is_let_in(host: ConversationHost) -> None:
+    first = await arrive(host)
+    await first.vanish()
+    results = await asyncio.gather(return_(host, first), return_(host, first), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Person", "ResumeRefused"]
+
+
+async def test_another_device_takes_the_living_conversation_over(host: ConversationHost) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    second = await return_(host, first)
+    assert first.conversation.ended.is_set()
+    assert first.client.closed == 1
+    assert first.client.last_word is not None
+    assert first.client.last_word.code == "taken_over"
+    sounded = len(first.client.blocks)
+    await second.client.until_count(AssistantText, 1)
+    assert len(first.client.blocks) == sounded
+    assert host.count == 1
+
+
+async def test_the_page_on_the_screen_is_remembered(host: ConversationHost) -> None:
+    first = await arrive(host)
+    first.tell(ContextUpdate(version=3, text="A bronze bell."))
+    await first.vanish()
+    second = await return_(host, first)
+    assert "bronze bell" in (second.conversation.context() or "")
+
+
+async def test_who_never_reports_is_taken_to_have_heard(host: ConversationHost) -> None:
+    person = await arrive(host)
+    await person.ask("one")
+    await person.client.until(lambda: "heard" in person.statuses())
+
+
+async def test_a_client_that_is_cut_off_and_stays_at_its_door_hears_the_answer_again(
+    host: ConversationHost, engines: InstantEngines
+) -> None:
+    person = await arrive(host)
+    await person.ask("one")
+    before = asked(engines)
+    person.conversation.absent()
+    person.conversation.present()
+    await person.client.until_count(AssistantText, 1)
+    assert asked(engines) == before
+    assert len(person.client.messages(ServerHello)) == 2
+    assert person.client.messages(Restore)[0].lines == [Line(who="user", text="one")]
+
+
+async def test_nothing_can_be_resumed_without_a_journal(engines: InstantEngines) -> None:
+    host = ConversationHost(Config(), engines)
+    client = Client()
+    await host.open(client, ClientHello(), identity=USER)
+    assert client.messages(ServerHello)[0].resume is None
+    with pytest.raises(ResumeRefused):
+        await host.open(Client(), ClientHello(session_id="s-1", resume="x"), identity=USER)
+    await host.aclose()
