@@ -16,7 +16,7 @@ from agent.conversation.returning import Past, media_time, restored, snapshot_of
 from agent.conversation.rounds import Rounds
 from agent.conversation.tickets import Tickets
 from agent.protocol.messages import ClientHello, PageState, Playout, ResumeSecret
-from agent.sessions.chronicle import Ticket
+from agent.sessions.tickets import Ticket
 from agent.widget import events
 from agent.widget.effects import Restore, Send
 from agent.widget.state import START

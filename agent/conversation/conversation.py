@@ -216,9 +216,17 @@ class Conversation:
 
     def greet(self) -> None:
         """Send the server's hello, and what the digital human is doing."""
-        kept = {"stored": self._recording.stored, "recorded": self._recording.recorded}
-        back = {"resumed": self._continuity.back, "ticket": self._continuity.tickets.current}
-        self.client.send(greeting(self.session_id, self._persona_id, self._persona, **kept, **back, face=self._wants_face))
+        hello = greeting(
+            self.session_id,
+            self._persona_id,
+            self._persona,
+            stored=self._recording.stored,
+            recorded=self._recording.recorded,
+            face=self._wants_face,
+            resumed=self._continuity.back,
+            ticket=self._continuity.tickets.current,
+        )
+        self.client.send(hello)
         if self.client.state != "idle":
             self.client.send(StateUpdate(state=self.client.state))
 

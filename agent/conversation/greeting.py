@@ -8,7 +8,7 @@ from agent.config import Persona
 from agent.conversation import echo
 from agent.media.arkit import ARKIT
 from agent.protocol.messages import PersonaInfo, ResumeTicket, ServerHello
-from agent.sessions.chronicle import Ticket
+from agent.sessions.tickets import Ticket
 
 BLENDSHAPES: Final = "blendshapes"
 """What a client wants that has a face of ARKit's names and nothing to move it."""

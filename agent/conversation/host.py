@@ -21,7 +21,8 @@ from agent.conversation.ports import Returned, Sessions, Tenancy, Transport
 from agent.conversation.returning import Past
 from agent.media.block import Pcm
 from agent.protocol.messages import RATE, ClientHello, ErrorMessage, Language, LanguageChoice
-from agent.sessions.chronicle import Chronicler, Ticket
+from agent.sessions.chronicle import Chronicler
+from agent.sessions.tickets import Ticket
 
 logger = logging.getLogger("visavis.conversation")
 

@@ -10,8 +10,8 @@ from agent.media.block import Block, Pcm
 from agent.protocol.envelope import Envelope
 from agent.protocol.frames import Frame
 from agent.protocol.messages import ErrorMessage
-from agent.sessions.chronicle import Ticket
 from agent.sessions.state import State
+from agent.sessions.tickets import Ticket
 from agent.widget import state as rounds
 
 DoorKind = Literal["peer", "livekit", "ws", "local"]

@@ -15,8 +15,8 @@ from agent.media.block import BLOCK_SAMPLES
 from agent.protocol import messages
 from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import RATE, Line, PastCommand
-from agent.sessions.chronicle import Ticket
 from agent.sessions.state import Item, State
+from agent.sessions.tickets import Ticket
 from agent.widget import state as rounds
 from agent.widget.effects import Restore
 from agent.widget.snapshot import Snapshot

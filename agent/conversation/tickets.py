@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from agent.conversation.ports import Tenancy
-from agent.sessions.chronicle import Ticket
 from agent.sessions.secrets import RENEW_MS
+from agent.sessions.tickets import Ticket
 
 
 class Tickets:

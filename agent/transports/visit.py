@@ -14,7 +14,7 @@ from agent.conversation.ports import Guest, Transport
 from agent.protocol.envelope import Envelope
 from agent.protocol.errors import KINDS, ProtocolError
 from agent.protocol.messages import AudioChunk, ClientHello, ErrorMessage, Message, StartListen, StopListen
-from agent.sessions.ownership import Taken
+from agent.sessions.holding import Taken
 from agent.sessions.secrets import ResumeRefused
 from agent.sessions.store import StoreError
 from agent.transports.inbox import Complaints, Inbox
