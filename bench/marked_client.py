@@ -79,6 +79,7 @@ class MarkedClient:
         self._news = asyncio.Event()
         self._seq = 0
         self._listener = Listener()
+        self._ear: asyncio.Task[None] | None = None
         self._generations: list[_Generation] = []
         self._source = rtc.AudioSource(MICROPHONE_RATE, 1, queue_size_ms=100)
 
@@ -144,7 +145,9 @@ class MarkedClient:
     def _subscribed(self, track: rtc.RemoteTrack, publication: Any, participant: rtc.RemoteParticipant) -> None:
         if isinstance(track, rtc.RemoteAudioTrack) and participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
             self.streams += 1
-            self._tasks.start(self._hear(track, self.streams), "ear")
+            if self._ear is not None:  # what comes next on the wire in its place would be heard there, too
+                self._ear.cancel()
+            self._ear = self._tasks.start(self._hear(track, self.streams), "ear")
 
     async def _hear(self, track: rtc.RemoteAudioTrack, stream: int) -> None:
         listener = self._listener = Listener()
