@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from livekit import rtc
@@ -22,6 +23,9 @@ logger = logging.getLogger("visavis.livekit")
 
 CONNECT_SECONDS: Final = 15.0
 LEAVE_SECONDS: Final = 5.0
+LISTENED_SECONDS: Final = 1.0
+EAR_SECONDS: Final = 0.1
+"""From a subscription to the first sound at the ear."""
 PAUSE_SECONDS: Final = 0.3
 """Between two attempts."""
 SETTLED_SECONDS: Final = 5.0
@@ -70,6 +74,9 @@ class Connection:
         self._voice: Voice | None = None
         self._cut_off = False
         self._joined_at = -math.inf
+        self._listened = asyncio.Event()
+        room.on("local_track_subscribed", lambda track: self._listened.set())
+        room.on("local_track_republished", lambda publication, sid: self._listened.clear())
         room.on("reconnecting", self._reconnecting)
         room.on("reconnected", self._reconnected)
         room.on("disconnected", self._disconnected)
@@ -129,9 +136,17 @@ class Connection:
     async def published(self) -> Voice:
         """The agent's voice, on the air."""
         if self._voice is None:
+            self._listened.clear()
             self._voice = self._voices.take()
             await self._voice.publish(self._room)
         return self._voice
+
+    async def listened_to(self) -> None:
+        """Wait, for a moment, until somebody listens to the voice that was published last. What is said before is not heard. livekit-server tells of the first one alone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTENED_SECONDS):
+                await self._listened.wait()
+        await asyncio.sleep(EAR_SECONDS)
 
     async def unpublish(self) -> None:
         """Nobody listens: a track costs as much as a conversation, even when it is silent."""

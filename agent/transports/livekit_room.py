@@ -355,8 +355,12 @@ class Attendance:
 
     async def _go_on(self, line: Line, place: Place, adopted: Adopted) -> Guest:
         """Raises `Failed`. Nobody is told: the next to find the session without a worker may do better."""
-        self._adopted = None
-        self._persona = adopted.returned.state.persona or "default"
+        try:
+            await self._connection.listened_to()
+        except BaseException:
+            place.release()
+            raise
+        self._adopted, self._persona = None, adopted.returned.state.persona or "default"
         try:
             guest = await self._host.adopt(line, adopted.session, adopted.returned, place=place, identity=line.identity, room=self._room)
         except Exception as error:
@@ -477,6 +481,7 @@ class Attendance:
     async def _welcome_back(self, identity: str) -> None:
         """The client's own hello may come before livekit-server has told us who sends it, and is lost then; and nobody hears anything while it joins."""
         await self._reachable(identity)
+        await self._connection.listened_to()
         if identity == self._linked and self._guest is not None and not self._absence.away:
             self._guarded(lambda guest: guest.present(), self._guest)
 

@@ -16,51 +16,43 @@ from tests.handover.conftest import MortalServer
 
 pytestmark = pytest.mark.livekit
 ROOM = "room-1"
-WORDS = 10
+WORDS = 8
 
 
-async def test_a_conversation_outlives_its_workers(mortal_server: MortalServer, shared_journal: Settings, tmp_path: Path) -> None:
-    """Killed while it speaks and while it thinks; stopped, and awake again when another goes on; and told to end, between two answers."""
-    async with worker_pool(mortal_server.now, shared_journal, tmp_path, 2) as pool:
+async def test_a_conversation_outlives_its_workers_and_livekit_server(
+    mortal_server: MortalServer, shared_journal: Settings, tmp_path: Path
+) -> None:
+    """Workers are killed while they speak and while they think, one is stopped and wakes when another goes on; livekit-server is killed and comes again; and a worker is
+    told to end, between two answers."""
+    async with worker_pool(mortal_server.now, shared_journal, tmp_path, 4) as pool:
         client = MarkedClient(mortal_server.now, ROOM)
         await client.join()
         talk = BrokenOff(client, pool, ROOM, random.Random(1))
         await talk.ask(WORDS, "speaking")
-        await pool.start()
         await talk.ask(WORDS, "thinking")
-        await pool.start()
+        assert all(hello.resumed for _, hello in client.hellos[1:])
+
         frozen = await pool.holder(ROOM)
         await talk.ask(WORDS, "speaking", stopped)
         gone_on(frozen)
-        leaving = await pool.holder(ROOM, other_than=frozen)
-        hellos, told = len(client.hellos), len(client.told)
-        told_to_end(leaving)
-        assert await client.until(lambda: len(client.hellos) > hellos, 10)
-        assert await pool.holder(ROOM, other_than=leaving) == frozen
-        assert len(client.told) == told
-        await talk.ask(WORDS, "never")
-        assert await talk.end(shared_journal) == []
-        assert len(client.hellos) == 5
-        assert all(hello.resumed for _, hello in client.hellos[1:])
-        await client.leave()
+        assert await pool.holder(ROOM, other_than=frozen)
+        assert len(client.hellos) == 4
 
-
-@pytest.mark.parametrize("seconds", [1.0])
-async def test_a_conversation_outlives_livekit_server(
-    mortal_server: MortalServer, shared_journal: Settings, tmp_path: Path, seconds: float
-) -> None:
-    async with worker_pool(mortal_server.now, shared_journal, tmp_path, 2) as pool:
-        client = MarkedClient(mortal_server.now, ROOM)
-        await client.join()
-        talk = BrokenOff(client, pool, ROOM, random.Random(2))
-        await talk.ask(WORDS, "never")
         asking = asyncio.create_task(talk.ask(2 * WORDS, "never"))
-        assert await client.until(lambda: client.words_of(2) >= 3, 10)
+        assert await client.until(lambda: client.words_of(4) >= 3, 10)
         await mortal_server.kill()
-        await asyncio.sleep(seconds)  # it is away for so long
         await mortal_server.start()
         await asking
+        assert len(client.hellos) == 5
+
+        leaving, told = await pool.holder(ROOM), len(client.told)
+        told_to_end(leaving)
+        assert await client.until(lambda: len(client.hellos) == 6, 10)
+        assert await pool.holder(ROOM, other_than=leaving) == frozen
+        assert len(client.told) == told
+        await talk.ask(3, "never")
         assert await talk.end(shared_journal) == []
+        assert len(client.hellos) == 6
         await client.leave()
 
 
