@@ -73,6 +73,16 @@ async def serve(role: str, kind: str) -> None:
         await run_gateway(load(), cast(ConfiguredEngines, engines), on_ready=lambda url: print(f"ready {url}", flush=True))
 
 
+class Stages(logging.Handler):
+    """Prints what an agent says of its way into a room, with the Unix time: `stage 1700000000.123 job …`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"stage {record.created:.3f} {record.getMessage()}", flush=True)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
+    for name in ("visavis.livekit", "visavis.adoption"):
+        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).addHandler(Stages(logging.INFO))
     asyncio.run(serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))

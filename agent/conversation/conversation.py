@@ -106,6 +106,7 @@ class Conversation:
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
         self._typed = 0
         self._closing = False
+        self._handed_over = False
         self._silenced = False
         self._hears = True
         self._context = PageContext()
@@ -238,7 +239,7 @@ class Conversation:
             return
         self._closing = True
         logger.info("session %s ends: %s", self.session_id, reason)
-        over = not self._continuity.resumable
+        over = not self._continuity.resumable and not self._handed_over
         try:
             self._generations.interrupt()
             self._continuity.close()
@@ -259,11 +260,20 @@ class Conversation:
             else:
                 self._recording.pause()
             self._recording.close()
-            await self._tenancy.release(over=over)
+            await self._tenancy.release(over=over, orphan=self._handed_over)
             await self._parts.aclose()
             await self._transport.close(last_word)
             self.ended.set()
             self.on_ended()
+
+    def at_rest(self) -> bool:
+        """See `ports.Guest`."""
+        return not (self._closing or self._listening.busy() or self._ear.engaged) and self._rounds.settled
+
+    async def hand_over(self, reason: str) -> None:
+        """See `ports.Guest`."""
+        self._handed_over = True
+        await self.aclose(reason)
 
     def _lost(self) -> None:
         """Another worker goes on with the session: not a sound, and not a word."""

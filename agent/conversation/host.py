@@ -202,14 +202,16 @@ class ConversationHost:
             taken.release()
             raise
 
-    async def adopt(self, transport: Transport, session: str, *, place: Place, identity: str, room: rtc.Room) -> Conversation:
-        """Go on with a session whose worker has died, with its client in `room`. The place is released when it ends, or here. Raises `Taken`, `StoreError`."""
+    async def adopt(
+        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
+    ) -> Conversation:
+        """Go on with a session whose worker has died, and which was taken (`Sessions.adopt`), with its client in `room`. The place is released when it ends, or here."""
         try:
-            returned = await self._sessions.adopt(session)
             hello = ClientHello(wants=list(returned.state.wants))
             return await self._go_on(session, returned, None, transport, hello, place, identity, room)
         except BaseException:
             place.release()
+            await returned.chronicle.release(over=False, orphan=True)
             raise
 
     async def _go_on(

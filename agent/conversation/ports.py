@@ -57,6 +57,12 @@ class Guest(Protocol):
     def present(self) -> None:
         """The client is here again: what it did not hear to its end is heard again."""
 
+    def at_rest(self) -> bool:
+        """Whether nobody speaks, and nothing is being prepared: what happens now between two workers is not heard."""
+
+    async def hand_over(self, reason: str) -> None:
+        """Fall silent, free everything, and leave the session to another worker. The client is told nothing. In the place of `aclose`."""
+
     async def aclose(self, reason: str) -> None:
         """The client has gone (or must go): end the conversation and free everything. May be called twice."""
 

@@ -65,6 +65,11 @@ class Rounds:
     def state(self) -> State:
         return self._widget.state
 
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing that would have to be heard again."""
+        return self._unfinished() is None
+
     # ------------------------------------------------------------------------------------------------------- the journal
 
     @property

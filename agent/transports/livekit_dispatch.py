@@ -22,13 +22,15 @@ _TALKERS: Final = (
 
 @dataclass(frozen=True)
 class Invitation:
-    """Where the agent is to go. `participant`: with whom it is to talk, empty for the first who comes."""
+    """Where the agent is to go. `participant`: with whom it is to talk, empty for the first who comes. `room`: its name; `identity`: the agent's in it."""
 
     job_id: str
     url: str
     token: str = field(repr=False)
     metadata: str = ""
     participant: str = ""
+    room: str = ""
+    identity: str = ""
 
 
 class Dispatch(BaseModel):

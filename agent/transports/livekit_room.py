@@ -2,6 +2,7 @@
 
 The agent joins, publishes its voice, links itself to the first participant who can talk, and holds a conversation with them. A participant who is cut off
 has a little while to come back (a page reload); then the conversation ends, and the agent waits for the next one until livekit-server closes the room.
+A session whose worker died is gone on with in the same way (`livekit_adoption`), and left to others when the room is lost, or when this worker is to end.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from livekit import rtc
-from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
 from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
-from agent.conversation.ports import Guest, Transport
+from agent.conversation.ports import Guest, Returned, Transport
 from agent.media.block import Pcm
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
-from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch, room_options
+from agent.transports.livekit_absence import Absence
+from agent.transports.livekit_adoption import Adopted
+from agent.transports.livekit_connection import Connection, Failed
+from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch
 from agent.transports.livekit_line import Line
 from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
@@ -31,8 +34,8 @@ from agent.transports.visit import REFUSALS, error_message, refusal
 
 logger = logging.getLogger("visavis.livekit")
 
-CONNECT_SECONDS: Final = 15.0
-LEAVE_SECONDS: Final = 5.0
+INSIST_SECONDS: Final = 30.0
+"""How long a room is knocked at in which a session waits for its agent: livekit-server may be starting again."""
 GRACE_SECONDS: Final = 10.0
 """How long a participant who was cut off is waited for."""
 HELLO_SECONDS: Final = 0.5
@@ -70,23 +73,38 @@ class Host(Protocol):
         self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
     ) -> Guest: ...
 
-
-class Failed(Exception):
-    """The agent cannot do what it was dispatched for; the text tells the operator why."""
+    async def adopt(
+        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
+    ) -> Guest: ...
 
 
 class Attendance:
     """One agent's stay in one room."""
 
-    def __init__(self, host: Host, config: Config, invitation: Invitation, voices: Voices, *, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        host: Host,
+        config: Config,
+        invitation: Invitation,
+        voices: Voices,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+        adopted: Adopted | None = None,
+    ) -> None:
+        """`adopted`: a session that is gone on with there, before any other."""
         self._host = host
-        self._voices = voices
         self._config = config
         self._invitation = invitation
         self._grace_seconds = grace_seconds
+        self._adopted = adopted
+        self._is_adopted = adopted is not None
+        self._wanted = invitation.participant if adopted is None else adopted.returned.state.user
         self._tasks = Tasks(f"room {invitation.job_id}")
         self._room = rtc.Room()
-        self._voice: Voice | None = None
+        self._absence = Absence(host, grace_seconds, self._gone)
+        self._connection = Connection(
+            self._room, invitation, voices, on_cut_off=self._absence.we_are_cut_off, on_back=self._back, on_end=self._ended
+        )
         self._preconnect = PreConnect(self._room, self._tasks, self._obeys)
         self._post = Post(
             self._room,
@@ -100,8 +118,7 @@ class Attendance:
         )
         self._news = asyncio.Event()
         self._over: str | None = None
-        self._left = self._retired = False
-        self._grace: asyncio.TimerHandle | None = None
+        self._left = self._retired = self._handing_over = False
         self._linked: str | None = None
         self._hello: ClientHello | None = None
         self._early: list[Envelope[Any]] = []
@@ -115,13 +132,52 @@ class Attendance:
         room.on("participant_disconnected", self._participant_disconnected)
         room.on("participant_active", self._participant_changed)
         room.on("participant_permissions_changed", self._participant_changed)
-        room.on("reconnecting", self._reconnecting)
-        room.on("disconnected", self._disconnected)
 
     def retire(self) -> None:
         """Hold the present conversation to its end, and begin no other."""
         self._retired = True
         self._news.set()
+
+    @property
+    def room(self) -> str:
+        """Its name; empty where nobody has told it yet."""
+        return self._invitation.room or (self._room.name if self._room.isconnected() else "")
+
+    @property
+    def identity(self) -> str:
+        """The agent's in the room."""
+        return self._invitation.identity
+
+    @property
+    def adopted(self) -> bool:
+        """Whether livekit-server knows of no job for it."""
+        return self._is_adopted
+
+    @property
+    def leaving(self) -> bool:
+        return self._over is not None
+
+    @property
+    def talking(self) -> bool:
+        """Whether there is a conversation."""
+        return self._guest is not None and self._over is None
+
+    @property
+    def settled(self) -> bool:
+        """Whether we are in the room, and have been for a while."""
+        return self._connection.settled
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether there is a conversation that another worker could go on with, and nobody would hear it."""
+        return self._guest is not None and self._over is None and self._guest.at_rest()
+
+    def hand_over(self, reason: str) -> None:
+        """Leave the conversation to another worker, and go without a word."""
+        if not self._handing_over:
+            logger.info("job %s: left to another worker: %s", self._invitation.job_id, reason)
+        self._handing_over = True
+        self.leave(reason)
 
     def leave(self, reason: str) -> None:
         """End the stay. The first reason counts."""
@@ -138,13 +194,15 @@ class Attendance:
         first, self.seated = place, place is not None
         problem = "the agent was stopped"
         try:
-            await self._join()
+            await self._connection.join(INSIST_SECONDS if self._adopted is not None else 0.0, lambda: self._over is not None)
+            self._post.start()
             while (identity := await self._someone()) is not None:
                 if not self.seated:
                     first, self.seated = await self._wait_for_place(identity), True
                 taken, first = first or await self._place_for(identity), None
                 if taken is not None:
                     await self._converse(identity, taken)
+                    self._wanted = self._invitation.participant
             problem = ""
         except Failed as failure:
             problem = str(failure)
@@ -155,71 +213,34 @@ class Attendance:
         finally:
             if first is not None:
                 first.release()
+            if self._adopted is not None:
+                await self._adopted.returned.chronicle.release(over=False)
             report(problem)
             await self._leave()
 
     # ------------------------------------------------------------------------------------------------------- coming and going
 
-    async def _join(self) -> None:
-        url = self._invitation.url
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._room.connect(url, self._invitation.token, room_options(url))
-                await self._published()
-        except rtc.ConnectError as error:
-            raise Failed(f"cannot join the room at {url}: {error.message}") from None
-        except PublishTrackError as error:
-            raise Failed(f"cannot publish the agent's voice: {error}") from None
-        except TimeoutError:
-            raise Failed(f"cannot join the room at {url} within {CONNECT_SECONDS:g} s") from None
-        self._post.start()
-        logger.info("job %s: in room %s", self._invitation.job_id, self._room.name)
-
     async def _leave(self) -> None:
         if self._room.isconnected():
             await self._post.sent(LAST_WORD_SECONDS)
         await self._tasks.aclose()
-        in_good_order = self._room.isconnected()
-        try:
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await self._room.disconnect()
-        except TimeoutError:
-            logger.warning("job %s: the room was not left within %g s", self._invitation.job_id, LEAVE_SECONDS)
-            in_good_order = False
-        if self._voice is not None:
-            await self._voices.give_back(self._voice, in_good_order=in_good_order)
-
-    async def _published(self) -> Voice:
-        """The agent's voice, on the air."""
-        if self._voice is None:
-            self._voice = self._voices.take()
-            await self._voice.publish(self._room)
-        return self._voice
-
-    async def _unpublish(self) -> None:
-        """Nobody listens: a track costs as much as a conversation, even when it is silent."""
-        if self._voice is not None and self._room.isconnected():
-            voice, self._voice = self._voice, None
-            try:
-                async with asyncio.timeout(LEAVE_SECONDS):
-                    await voice.unpublish(self._room)
-            except (UnpublishTrackError, TimeoutError) as error:
-                logger.warning("job %s: the voice was not unpublished: %s", self._invitation.job_id, error or "it took too long")
-                await self._voices.give_back(voice, in_good_order=False)
-            else:
-                await self._voices.give_back(voice, in_good_order=True)
+        await self._connection.leave()
 
     async def _someone(self) -> str | None:
-        """The participant to talk with, as soon as there is one; None when the stay is over."""
-        while self._over is None and not self._retired:
+        """The participant to talk with, as soon as there is one; None when the stay is over. One whose session is to go on is waited for only a while."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + self._grace_seconds
+        while self._over is None and (self._adopted is not None or not self._retired):
             if (participant := self._choose()) is not None:
                 return participant.identity
-            await self._wait_for_news()
+            if self._adopted is not None and loop.time() >= limit:
+                self.leave(f"{self._wanted} is not in the room any more")
+                break
+            await self._wait_for_news(None if self._adopted is None else limit - loop.time())
         return None
 
     def _choose(self) -> rtc.RemoteParticipant | None:
-        wanted = self._invitation.participant
-        talkers = [p for p in self._room.remote_participants.values() if can_talk(p) and wanted in ("", p.identity)]
+        talkers = [p for p in self._room.remote_participants.values() if can_talk(p) and self._wanted in ("", p.identity)]
         return min(talkers, key=lambda p: (p._info.joined_at, p.sid), default=None)
 
     async def _place_for(self, identity: str) -> Place | None:
@@ -251,7 +272,7 @@ class Attendance:
             busy = error
         self._linked = identity
         self._post.begin()
-        voice = await self._published()
+        voice = await self._connection.published()
         try:
             await self._introduction(identity, wait_for_hello=True)
             hello, self._hello = self._hello, None
@@ -280,7 +301,7 @@ class Attendance:
         self._linked, self._left = identity, False
         self._post.begin()
         try:
-            line = self._line = Line(self._post, await self._published(), identity, self._news.set)
+            line = self._line = Line(self._post, await self._connection.published(), identity, self._news.set)
         except BaseException:
             place.release()
             self._unlink()
@@ -299,14 +320,19 @@ class Attendance:
                     self.leave("the conversation has ended")
             finally:
                 microphone.close()
-                await guest.aclose(self._over or f"{identity} has left")
+                if self._handing_over:
+                    await guest.hand_over(self._over or "")
+                else:
+                    await guest.aclose(self._over or f"{identity} has left")
             if self._over is None:
-                await self._unpublish()
+                await self._connection.unpublish()
         finally:
             self._unlink()
 
     async def _open(self, line: Line, place: Place) -> Guest:
         """Raises `Failed`. The place is released unless a conversation begins."""
+        if self._adopted is not None:
+            return await self._go_on(line, place, self._adopted)
         try:
             dispatch = parse_dispatch(self._invitation.metadata)
             await self._introduction(line.identity, wait_for_hello=dispatch.persona is None)
@@ -326,6 +352,21 @@ class Attendance:
             logger.exception("job %s: the conversation could not begin", self._invitation.job_id)
             message = "a fault of the server: the conversation could not begin; connect again"
             raise await self._refused(line, error_message("internal", message)) from error
+
+    async def _go_on(self, line: Line, place: Place, adopted: Adopted) -> Guest:
+        """Raises `Failed`. Nobody is told: the next to find the session without a worker may do better."""
+        try:
+            await self._connection.listened_to()
+        except BaseException:
+            place.release()
+            raise
+        self._adopted, self._persona = None, adopted.returned.state.persona or "default"
+        try:
+            guest = await self._host.adopt(line, adopted.session, adopted.returned, place=place, identity=line.identity, room=self._room)
+        except Exception as error:
+            raise Failed(f"session {adopted.session} does not go on: {error!r}") from error
+        logger.info("job %s: the session goes on", self._invitation.job_id)
+        return guest
 
     async def _introduction(self, identity: str, *, wait_for_hello: bool) -> None:
         """Until messages reach the participant, and a little longer for the hello of a client of ours."""
@@ -362,10 +403,8 @@ class Attendance:
         return Failed(f"{error.code}: {error.message}")
 
     def _unlink(self) -> None:
-        if self._grace is not None:
-            self._grace.cancel()
-            self._host.rejoined(self._gone)
-        self._linked = self._line = self._guest = self._hello = self._grace = None
+        self._absence.ends()
+        self._linked = self._line = self._guest = self._hello = None
         self._early.clear()
 
     def _hear(self, pcm: bytes) -> None:
@@ -434,10 +473,7 @@ class Attendance:
     # ------------------------------------------------------------------------------------------------------- participants
 
     def _participant_connected(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._linked and self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
-            self._host.rejoined(self._gone)
+        if participant.identity == self._linked and self._absence.ends():
             logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
             self._tasks.start(self._welcome_back(participant.identity), "welcome back")
         self._news.set()
@@ -445,15 +481,13 @@ class Attendance:
     async def _welcome_back(self, identity: str) -> None:
         """The client's own hello may come before livekit-server has told us who sends it, and is lost then; and nobody hears anything while it joins."""
         await self._reachable(identity)
-        if identity == self._linked and self._guest is not None and self._grace is None:
+        await self._connection.listened_to()
+        if identity == self._linked and self._guest is not None and not self._absence.away:
             self._guarded(lambda guest: guest.present(), self._guest)
 
     def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._linked and self._grace is None:
-            self._grace = asyncio.get_running_loop().call_later(self._grace_seconds, self._gone)
-            self._host.deserted(self._gone)
-            if self._guest is not None:
-                self._guarded(lambda guest: guest.absent(), self._guest)
+        if participant.identity == self._linked and self._absence.begins() and self._guest is not None:
+            self._guarded(lambda guest: guest.absent(), self._guest)
         self._news.set()
 
     def _participant_changed(self, *_: object) -> None:
@@ -465,8 +499,11 @@ class Attendance:
 
     # ------------------------------------------------------------------------------------------------------- connection
 
-    def _reconnecting(self) -> None:
-        logger.info("job %s: the connection to %s is being restored", self._invitation.job_id, self._invitation.url)
+    def _back(self) -> None:
+        self._absence.we_are_back(alone=self._linked is not None and self._linked not in self._room.remote_participants)
 
-    def _disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
-        self.leave(f"the room is over ({rtc.DisconnectReason.Name(reason).lower()})")
+    def _ended(self, why: str, goes_on: bool) -> None:
+        if goes_on:
+            self.hand_over(why)
+        else:
+            self.leave(why)

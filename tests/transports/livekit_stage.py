@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from livekit import api, rtc
+from pydantic import SecretStr
 
 from agent.aio import Tasks
-from agent.config import Config, Limits, Persona
+from agent.config import Config, Limits, LiveKit, Persona
 from agent.conversation.host import Busy, Place, UnknownPersona
 from agent.conversation.ports import Transport
 from agent.media.pump import Pump
 from agent.media.timeline import Timeline
 from agent.protocol.envelope import Envelope, decode_server
 from agent.protocol.messages import ClientHello, LanguageChoice, Message, PersonaInfo, ServerHello
+from agent.sessions.chronicle import Returned
 from agent.transports.livekit_registration import Registration
 from agent.worker import Attendants
 
@@ -65,6 +67,9 @@ class RecordingGuest:
         self.received: list[Envelope[Any]] = []
         self.ended: str | None = None
         self.faulty = False
+        self.resting = True
+        self.handed_over = False
+        self.returned: Returned | None = None
         self._host = host
         self._place = place
         self._seq = 0
@@ -103,6 +108,13 @@ class RecordingGuest:
     @property
     def sound(self) -> npt.NDArray[np.int16]:
         return np.frombuffer(bytes(self.heard), np.int16)
+
+    def at_rest(self) -> bool:
+        return self.resting and self.timeline.current is None
+
+    async def hand_over(self, reason: str) -> None:
+        self.handed_over = True
+        await self.aclose(reason)
 
     async def aclose(self, reason: str) -> None:
         if self.ended is not None:
@@ -157,6 +169,13 @@ class RecordingHost:
         self.guests.append(guest)
         return guest
 
+    async def adopt(
+        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
+    ) -> RecordingGuest:
+        guest = await self.open(transport, ClientHello(persona=returned.state.persona), place=place, identity=identity, room=room)
+        guest.returned = returned
+        return guest
+
 
 class Stage:
     """A worker that is registered with the server under a name of its own."""
@@ -164,7 +183,10 @@ class Stage:
     def __init__(self, server: Any, capacity: int = 8, grace_seconds: float = 10.0, limits: Limits | None = None) -> None:
         self.server = server
         self.agent_name = f"agent-{secrets.token_hex(4)}"
-        self.config = Config(agent_name=self.agent_name, personas=PERSONAS, limits=limits or Limits(sessions=capacity, queue_seconds=0))
+        keys = LiveKit(url=server.url, api_key=server.keys.api_key, api_secret=SecretStr(server.keys.api_secret))
+        self.config = Config(
+            agent_name=self.agent_name, personas=PERSONAS, livekit=keys, limits=limits or Limits(sessions=capacity, queue_seconds=0)
+        )
         self.host = RecordingHost(capacity, queue=self.config.limits.queue_seconds > 0)
         self.attendants = Attendants(self.host, self.config, grace_seconds=grace_seconds)
         self.registration = Registration(server.url, server.keys.api_key, server.keys.api_secret, self.agent_name, self.attendants)

@@ -15,19 +15,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from typing import Final, Protocol
 
 from agent import config
-from agent.sessions.redis_client import ANSWER_SECONDS, CONNECT_SECONDS, PREFIX
-from agent.sessions.sqlite import BUSY_SECONDS
+from agent.sessions.redis_client import ANSWER_SECONDS, PREFIX, RedisClient
 from agent.sessions.store import StoreError
 from agent.sessions.stores import SQLITE
 
+BUSY_SECONDS: Final = 2.0
 LONGEST: Final = 1_000
 """Rooms that are told at most."""
 _KEY: Final = PREFIX + "workers:"
@@ -66,7 +61,7 @@ class Peer:
     rooms: frozenset[str] = frozenset()
 
 
-class Presence(Protocol):
+class Roster(Protocol):
     """Of the workers of one `kind`: those that serve the same rooms. Every method may raise `StoreError`."""
 
     async def present(self, peer: Peer, length_ms: int) -> None:
@@ -81,14 +76,14 @@ class Presence(Protocol):
     async def aclose(self) -> None: ...
 
 
-def presence(settings: config.Journal, kind: str) -> Presence:
+def roster(settings: config.Journal, kind: str) -> Roster:
     """Where the journal is. Connects, or opens the file, when it is first used."""
     if settings.url.startswith(SQLITE):
-        return SqlitePresence(config.data_home() / Path(settings.url.removeprefix(SQLITE)), kind)
-    return RedisPresence(settings.url, kind)
+        return SqliteRoster(config.data_home() / Path(settings.url.removeprefix(SQLITE)), kind)
+    return RedisRoster(settings.url, kind)
 
 
-def _told(peer: Peer) -> str:
+def _said(peer: Peer) -> str:
     return json.dumps([peer.free, sorted(peer.rooms)[:LONGEST]], ensure_ascii=False)
 
 
@@ -104,34 +99,25 @@ def _peers(rows: Iterable[tuple[str, str]]) -> list[Peer]:
     return peers
 
 
-class RedisPresence:
-    """Implements `Presence`, by the clock of Redis."""
+class RedisRoster(RedisClient):
+    """Implements `Roster`, by the clock of Redis."""
 
     def __init__(self, url: str, kind: str) -> None:
-        self._redis: Any = Redis.from_url(
-            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0), client_name="visavis"
-        )
+        super().__init__(url, ANSWER_SECONDS)
         self._key = _KEY + kind
         self._present = self._redis.register_script(_PRESENT)
         self._workers = self._redis.register_script(_WORKERS)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StoreError(f"the workers in Redis: {error}") from error
-
     async def present(self, peer: Peer, length_ms: int) -> None:
-        with self._telling():
-            await self._present(keys=[self._key], args=[peer.worker, length_ms, _told(peer)])
+        with self._told():
+            await self._present(keys=[self._key], args=[peer.worker, length_ms, _said(peer)])
 
     async def gone(self, worker: str) -> None:
-        with self._telling():
+        with self._told():
             await self._redis.hdel(self._key, worker)
 
     async def workers(self) -> list[Peer]:
-        with self._telling():
+        with self._told():
             flat = [part.decode("utf-8", "replace") for part in await self._workers(keys=[self._key])]
         return _peers(zip(flat[::2], flat[1::2], strict=True))
 
@@ -139,8 +125,8 @@ class RedisPresence:
         await self._redis.aclose()
 
 
-class SqlitePresence:
-    """Implements `Presence`, for the workers of one machine, by its clock, in a file beside the journal's. Each call opens it anew, in a thread: it is seldom."""
+class SqliteRoster:
+    """Implements `Roster`, for the workers of one machine, by its clock, in a file beside the journal's. Each call opens it anew, in a thread: it is seldom."""
 
     def __init__(self, journal: Path, kind: str) -> None:
         self._path = journal.with_name(journal.name + ".workers")
@@ -161,7 +147,7 @@ class SqlitePresence:
     async def present(self, peer: Peer, length_ms: int) -> None:
         def write() -> None:
             with self._file() as connection:
-                row = (self._kind, peer.worker, _now_ms() + length_ms, _told(peer))
+                row = (self._kind, peer.worker, _now_ms() + length_ms, _said(peer))
                 connection.execute("INSERT OR REPLACE INTO workers (kind, worker, until_ms, says) VALUES (?, ?, ?, ?)", row)
 
         await asyncio.to_thread(write)

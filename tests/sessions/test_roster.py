@@ -8,20 +8,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.config import Journal as Settings
-from agent.sessions.presence import Peer, Presence, presence
+from agent.sessions.roster import Peer, Roster, roster
 from agent.sessions.store import StoreError
 from tests.fixtures.aio import eventually
 from tests.sessions.conftest import MakeServer
 
 
 @pytest.fixture
-async def workers(settings: Settings) -> AsyncIterator[Presence]:
-    found = presence(settings, "visavis")
+async def workers(settings: Settings) -> AsyncIterator[Roster]:
+    found = roster(settings, "visavis")
     yield found
     await found.aclose()
 
 
-async def test_a_worker_is_there_until_it_is_gone(workers: Presence) -> None:
+async def test_a_worker_is_there_until_it_is_gone(workers: Roster) -> None:
     assert await workers.workers() == []
     one, two = Peer("one", 3, frozenset({"a room", "教室"})), Peer("two", 0)
     await workers.present(one, 60_000)
@@ -33,7 +33,7 @@ async def test_a_worker_is_there_until_it_is_gone(workers: Presence) -> None:
     assert await workers.workers() == [Peer("one", 2)]
 
 
-async def test_a_worker_that_says_nothing_more_is_dead(workers: Presence) -> None:
+async def test_a_worker_that_says_nothing_more_is_dead(workers: Roster) -> None:
     await workers.present(Peer("one", 1), 60_000)
     await workers.present(Peer("two", 1), 150)
     assert len(await workers.workers()) == 2
@@ -48,8 +48,8 @@ async def test_a_worker_that_says_nothing_more_is_dead(workers: Presence) -> Non
     assert living == [Peer("one", 1)]
 
 
-async def test_workers_of_another_kind_are_others(workers: Presence, settings: Settings) -> None:
-    other = presence(settings, "another")
+async def test_workers_of_another_kind_are_others(workers: Roster, settings: Settings) -> None:
+    other = roster(settings, "another")
     await workers.present(Peer("one", 1), 60_000)
     assert await other.workers() == []
     await other.aclose()
@@ -57,7 +57,7 @@ async def test_workers_of_another_kind_are_others(workers: Presence, settings: S
 
 async def test_a_store_that_is_gone_is_told_as_such(make_redis: MakeServer) -> None:
     server = make_redis()
-    workers = presence(Settings(url=server.url), "visavis")
+    workers = roster(Settings(url=server.url), "visavis")
     await workers.present(Peer("one", 1), 60_000)
     server.stop()
     with pytest.raises(StoreError):

@@ -1,0 +1,115 @@
+"""What somebody heard of a conversation that was broken off, against its journal: nothing twice that was reported as heard, the rest from its first word on, and with the
+words that were written down. Pure: marks with the times at which they came, and the journal's events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, Protocol
+
+from bench.marks import Mark, marks_in
+
+CAME: Final = "round_came"
+"""The journal's event of a front end that has come, for the first time or back; everything that is written behind it knows all that is before."""
+
+
+class Record(Protocol):
+    """An event of a journal."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def wall_ms(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def d(self) -> Mapping[str, Any]: ...
+
+
+class Told(NamedTuple):
+    """A word that was heard. `at`: Unix time, in seconds, when it began; `stream`: which of the tracks that were heard one after the other."""
+
+    mark: Mark
+    at: float
+    stream: int
+
+
+@dataclass
+class Telling:
+    """An answer, or as much as came of it without a break."""
+
+    loop: int
+    at: float
+    words: list[Mark] = field(default_factory=list)
+
+
+def tellings(told: Iterable[Told]) -> list[Telling]:
+    """In the order in which they were heard. A word that is not behind the one before, another loop or another track begins the next."""
+    found: list[Telling] = []
+    stream = -1
+    for mark, at, its_stream in told:
+        if not found or found[-1].loop != mark.loop or mark.word <= found[-1].words[-1].word or its_stream != stream:
+            found.append(Telling(mark.loop, at))
+        found[-1].words.append(mark)
+        stream = its_stream
+    return found
+
+
+def written(records: Iterable[Record]) -> dict[int, list[Mark]]:
+    """The words of each loop that a journal holds, in order. One that is written again counts as it was written first."""
+    words: dict[int, dict[int, Mark]] = {}
+    texts: dict[int, str] = {}
+    for record in records:
+        if record.type == "llm_delta":
+            answer = int(record.d["answer"])
+            texts[answer] = texts.get(answer, "") + str(record.d["text"])
+    for text in texts.values():
+        for mark in marks_in(text):
+            words.setdefault(mark.loop, {}).setdefault(mark.word, mark)
+    return {loop: [its[word] for word in sorted(its)] for loop, its in words.items()}
+
+
+def faults(told: Sequence[Told], records: Sequence[Record], asked: Mapping[int, int], heard: Mapping[int, float]) -> list[str]:
+    """What is wrong, in words; empty when all is right. `asked`: the loops and how many words each has; `heard`: when the client was told that a loop counts as heard."""
+    found = []
+    all_tellings = tellings(told)
+    for telling in all_tellings:
+        words = [mark.word for mark in telling.words]
+        if words[0] != 0:
+            found.append(f"loop {telling.loop} begins at word {words[0]}")
+        if any(then != now + 1 for now, then in pairwise(words)):
+            found.append(f"loop {telling.loop} has gaps: {words}")
+        if telling.loop not in asked:
+            found.append(f"loop {telling.loop} was not asked for")
+        if telling.loop in heard and telling.at > heard[telling.loop]:
+            found.append(f"loop {telling.loop} is heard again after it was heard")
+    for loop, count in asked.items():
+        its = [telling for telling in all_tellings if telling.loop == loop]
+        if not its or its[-1].words[-1].word != count - 1:
+            found.append(f"loop {loop} is not heard to its end: {[telling.words[-1].word + 1 for telling in its]} of {count} words")
+    seqs = [record.seq for record in records]
+    if seqs != list(range(1, len(seqs) + 1)):
+        found.append("the journal's numbers have gaps")
+    return found + _other_words(all_tellings, records)
+
+
+def _other_words(all_tellings: Sequence[Telling], records: Sequence[Record]) -> list[str]:
+    """What was told in other words than the journal held when its telling began."""
+    found = []
+    comings = [place for place, record in enumerate(records) if record.type == CAME]
+    whole = written(records)
+    for telling in all_tellings:
+        known = max((place for place in comings if records[place].wall_ms / 1000 <= telling.at), default=0)
+        held = written(records[:known]).get(telling.loop, [])
+        length = min(len(held), len(telling.words))
+        if telling.words[:length] != held[:length]:
+            found.append(f"loop {telling.loop} is told in other words than the {len(held)} that were written down")
+    last = {telling.loop: telling for telling in all_tellings}
+    found += [
+        f"what was heard of loop {loop} in the end is not what the journal holds"
+        for loop, telling in last.items()
+        if telling.words != whole.get(loop, [])[: len(telling.words)]
+    ]
+    return found
