@@ -18,10 +18,9 @@ from typing import Any, Final
 from agent.config import Journal as Settings
 from agent.sessions.chronicle import Chronicle, Chronicler
 from agent.sessions.events import Event
-from agent.sessions.folding import fold
 from agent.sessions.snapshots import EVERY
-from agent.sessions.state import START
-from agent.sessions.store import state_of
+from agent.sessions.standing import START, fold
+from agent.sessions.store import standing_of
 from agent.sessions.stores import open_store
 from bench.options import Options
 from bench.report import Result, Row
@@ -169,7 +168,7 @@ async def _folding(name: str, settings: Settings) -> list[Row]:
 
 async def _timed(store: Any) -> float:
     start = time.perf_counter()
-    await state_of(store, "s-hour")
+    await standing_of(store, "s-hour")
     return (time.perf_counter() - start) * 1000
 
 
