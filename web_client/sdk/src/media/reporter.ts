@@ -74,7 +74,10 @@ export class Reporter {
 
   #tell(ear: number | null): void {
     const playout = this.#reports.tick(ear);
-    if (playout) this.#send(playout);
+    if (playout) {
+      clearTimeout(this.#arrival);
+      this.#send(playout);
+    }
     this.#aim();
   }
 
