@@ -20,7 +20,7 @@ from bench.marked import question
 from bench.retellings import Telling, Told, tellings
 from bench.server import SETTINGS
 from infra import sound_card
-from infra.browser import launch_arguments
+from infra.browser import MICROPHONE, launch_arguments
 from infra.sound_card import SoundCard
 from tests.fixtures.network import Network, network
 from tests.fixtures.program import Program
@@ -67,6 +67,7 @@ async def visited(home: Path, chromium_path: str, door: str) -> AsyncIterator[tu
         try:
             await server.start()
             page = await (await browser.new_context(permissions=["microphone"], locale="en")).new_page()
+            await page.add_init_script(MICROPHONE)
             await page.goto(f"{way.address}/?door={door}&lang=en")
             await page.get_by_test_id("start").click(timeout=PATIENCE_MS)
             await connected(page)
