@@ -323,3 +323,22 @@ async def test_nothing_can_be_resumed_without_a_journal(engines: InstantEngines)
     with pytest.raises(ResumeRefused):
         await host.open(Client(), ClientHello(session_id="s-1", resume="x"), identity=USER)
     await host.aclose()
+
+
+async def test_a_session_that_cannot_go_on_now_can_later(
+    host: ConversationHost, engines: InstantEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    await first.hear_out()
+    await first.vanish()
+    with monkeypatch.context() as broken:
+        broken.setattr(engines, "build", lambda persona: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await return_(host, first)
+    assert host.count == 0
+    monkeypatch.setattr("agent.sessions.secrets.CLAIM_MS", 0)
+    second = await return_(host, first)
+    assert second.hello.resumed
+    await second.client.until_count(Restore, 1)
+    assert [line.text for line in second.client.messages(Restore)[0].lines][0] == "one"
