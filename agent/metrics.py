@@ -41,6 +41,12 @@ class Metrics:
         self._late_voice = Counter(
             "visavis_late_voice_seconds", "Silence within answers: their sound was not there in time.", registry=self.registry
         )
+        self._gone_on = Counter(
+            "visavis_sessions_gone_on",
+            "Sessions that went on after a break: resumed by their client, or adopted from a worker that died.",
+            ["how"],
+            registry=self.registry,
+        )
         self._errors = Counter("visavis_errors", "Errors that were told to clients.", ["code"], registry=self.registry)
 
     def event(self, name: str, value: float) -> None:
@@ -56,6 +62,8 @@ class Metrics:
                 self._anticipated.labels(outcome).inc()
             case ("late_voice", _, _):
                 self._late_voice.inc(value)
+            case ("gone_on", _, how):
+                self._gone_on.labels(how).inc()
             case ("error", _, code):
                 self._errors.labels(code).inc()
 

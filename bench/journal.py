@@ -1,6 +1,6 @@
 """What writing the journal costs the event loop, how long those wait who wait for it, and how soon an hour's journal is a state again. Both stores. And what recording the sound costs.
 
-Fifty sessions write fifty events a second each; three of a hundred are waited for. Beside it, the lateness of a 20 ms timer on the same event loop, with and without.
+Fifty sessions, each with its lease, write fifty events a second each; three of a hundred are waited for. Beside it, the lateness of a 20 ms timer on the same event loop, with and without.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from agent.config import Journal as Settings
 from agent.protocol.messages import RATE
 from agent.sessions.chronicle import Chronicle, Chronicler
 from agent.sessions.events import Event
-from agent.sessions.folding import fold
 from agent.sessions.recorder import TICK_SECONDS as RECORDER_TICK
 from agent.sessions.recordings import Recordings
 from agent.sessions.snapshots import EVERY
-from agent.sessions.state import START
-from agent.sessions.store import state_of
+from agent.sessions.standing import START, fold
+from agent.sessions.store import standing_of
 from agent.sessions.stores import open_store
 from agent.sessions.take import Take
 from agent.sessions.tracks import FRAME
@@ -103,13 +102,13 @@ def _store(name: str) -> Iterator[Settings | None]:
 
 
 async def _load(settings: Settings | None, seconds: float) -> Load:
-    """Write as fifty conversations would, through what they write through."""
+    """Write as fifty conversations would, through what they write through; their leases are kept meanwhile."""
     found = Load()
     chronicler = None if settings is None else Chronicler(settings)
     chronicles: list[Chronicle] = []
     if chronicler is not None:
         chronicler.start()
-        chronicles = [chronicler.open(f"s-{n}") for n in range(SESSIONS)]
+        chronicles = [await chronicler.begin(f"s-{n}", adoptable=True) for n in range(SESSIONS)]
     waits: set[asyncio.Task[None]] = set()
     count = itertools.count()
     began = due = time.perf_counter()
@@ -181,7 +180,7 @@ async def _folding(name: str, settings: Settings) -> list[Row]:
 
 async def _timed(store: Any) -> float:
     start = time.perf_counter()
-    await state_of(store, "s-hour")
+    await standing_of(store, "s-hour")
     return (time.perf_counter() - start) * 1000
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 import weakref
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from livekit.agents import llm
@@ -23,6 +24,8 @@ from agent.widget.state import START
 
 MISSED_SECONDS: Final = 1.5
 """A client that says hello again, and has not said for so long what it heard of an answer, has missed a part of it."""
+ARRIVAL_SECONDS: Final = 1.0
+"""A client that has come back is waited for so long, until it says that it hears something."""
 KEEPS_PAGE: Final = "page_state"
 """What a client wants that reports its page at the end of each round."""
 
@@ -73,6 +76,7 @@ class Continuity:
         self._asides: weakref.WeakSet[Hashable] = weakref.WeakSet()
         """What is said and answers no question."""
         self._reported: float | None = None
+        self._hears = asyncio.Event()
 
     @property
     def t(self) -> int:
@@ -119,6 +123,12 @@ class Continuity:
         self.present()
         return True
 
+    async def arrived(self) -> None:
+        """Wait, for a moment, until the client hears what is sent: a browser takes a while to begin, and what is said meanwhile is lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ARRIVAL_SECONDS):
+                await self._hears.wait()
+
     def close(self) -> None:
         """The connection is over."""
         self.rounds.left()
@@ -129,6 +139,7 @@ class Continuity:
     def reported(self, playout: Playout) -> None:
         """The client says what it heard."""
         self._reported = time.monotonic()
+        self._hears.set()
         self.rounds.reported(playout.t_heard)
 
     def page(self, page: PageState) -> str | None:

@@ -454,7 +454,14 @@ class Conversation:
         return self._answering.memory
 
     def ask_again(self, request: Send) -> None:
-        self._answer(request.content, request)
+        self._tasks.start(self._again(request), "answer again")
+
+    async def _again(self, request: Send) -> None:
+        interrupts = self._floor.interrupts
+        if self._transport.kind == "peer":
+            await self._continuity.arrived()
+        if interrupts == self._floor.interrupts:
+            self._answer(request.content, request)
 
     def clear(self) -> None:
         self._floor.drop()

@@ -230,6 +230,7 @@ class ConversationHost:
         if hello.language is None and state.language in get_args(LanguageChoice):
             hello = hello.model_copy(update={"language": state.language})
         past = Past(state, returned.rounds, ticket)
+        self._on_event("gone_on:adopted" if ticket is None else "gone_on:resumed", 1.0)
         return await self._converse(session_id, persona_id, transport, hello, returned.chronicle, place, identity, room, past)
 
     async def _converse(

@@ -102,7 +102,8 @@ class Journal:
         return waiter
 
     def settled(self) -> asyncio.Future[bool]:
-        """Write all that was appended now. The future tells True when nothing of it waits any more; wait for it with a time limit."""
+        """Write all that was appended now. The future tells True when nothing of it waits any more, and snapshots that were due are kept; wait for it with a time
+        limit."""
         waiter: asyncio.Future[bool] = self._caller.create_future()
         if self._closing:
             waiter.set_result(False)
@@ -255,12 +256,12 @@ class Journal:
             return
         self._recovered()
         done = self.backlog.done()
-        self._tell([waiting for waiting in done if waiting.event is None or waiting.event.session not in foreign], True)
-        if foreign:
-            lost = [waiting for waiting in done if waiting.event is not None and waiting.event.session in foreign]
+        self._tell([waiting for waiting in done if waiting.event is not None and waiting.event.session not in foreign], True)
+        if lost := [waiting for waiting in done if waiting.event is not None and waiting.event.session in foreign]:
             logger.warning("%d events are not written: %s belongs to another worker", len(lost), ", ".join(sorted(foreign)))
             self._tell(lost, False)
         await self._keep_up(store, written)
+        self._tell([waiting for waiting in done if waiting.event is None], True)
 
     async def _admitted(self, store: Store, batch: list[Waiting]) -> tuple[list[Event], set[str]]:
         """Write a batch, with the newest token of each session's owner. Returns what was written, and the sessions that belong to others."""

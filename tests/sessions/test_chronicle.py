@@ -26,6 +26,7 @@ from agent.widget.records import write
 from agent.widget.snapshot import Snapshot
 from agent.widget.state import Stage
 from tests.sessions.conftest import MakeServer
+from tests.sessions.makers import NOW_MS
 from tests.sessions.test_journal import kept, until
 from tests.sessions.test_ownership import stalled
 
@@ -49,7 +50,7 @@ async def process_of() -> AsyncIterator[Make]:
 
 
 @pytest.fixture
-def make(process_of: Make, settings: Settings) -> Make:
+def make(settings: Settings, process_of: Make) -> Make:
     """The same, for each of the stores."""
     return partial(process_of, settings)
 
@@ -109,7 +110,7 @@ async def test_its_rounds_come_back_too(make: Make) -> None:
     assert rounds.drafts[0][1].text == "Then "
 
 
-def _record(event: Interaction) -> tuple[str, dict[str, object]]:
+def _record(event: Came | Interaction) -> tuple[str, dict[str, object]]:
     record = write(event)
     assert record is not None
     return record
@@ -118,6 +119,7 @@ def _record(event: Interaction) -> tuple[str, dict[str, object]]:
 async def test_a_snapshot_holds_both_and_goes_on_after_a_return(make: Make, settings: Settings) -> None:
     one, two = make(), make()
     chronicle = await begun(one)
+    chronicle.write(*_record(Came(keeps_page=False)), t=0, gen=0)
     chronicle.write(*_record(Interaction("speech", "why?")), t=0, gen=0)
     writes(chronicle, *("x" * (n % 7) for n in range(EVERY)))
     await chronicle.release(over=False)
@@ -132,7 +134,7 @@ async def test_a_snapshot_holds_both_and_goes_on_after_a_return(make: Make, sett
 
     await until(newest)
     whole = await standing_of(store, "s-1")
-    assert (whole.state.seq, whole.rounds.counter, whole.state.skipped.missing) == (2 * EVERY + 2, 1, 0)
+    assert (whole.state.seq, whole.rounds.counter, whole.state.skipped.missing) == (2 * EVERY + 3, 1, 0)
     await store.aclose()
 
 
@@ -278,11 +280,13 @@ async def test_a_session_that_is_forgotten_while_it_goes_on_goes_on_unwritten(ma
 
 async def test_the_event_loop_is_not_held_up_by_a_return(make: Make, settings: Settings) -> None:
     store = open_store(settings)
-    about = Event("s-1", 1, 0, 0, 0, 0, "session", ABOUT)
-    words = [Event("s-1", n, 0, 0, 0, 0, "llm_delta", {"answer": n // 20, "text": "words " * 5, "whole": False}) for n in range(2, 20_001)]
+    about = Event("s-1", 1, NOW_MS, 0, 0, 0, "session", ABOUT)
+    words = [
+        Event("s-1", n, NOW_MS, 0, 0, 0, "llm_delta", {"answer": n // 20, "text": "words " * 5, "whole": False}) for n in range(2, 20_001)
+    ]
     await store.append([about, *words])
     await store.aclose()
-    latest = longest = time.perf_counter()
+    began = latest = time.perf_counter()
     longest = 0.0
     task = asyncio.create_task(make().reopen("s-1"))
     while not task.done():
@@ -290,7 +294,7 @@ async def test_the_event_loop_is_not_held_up_by_a_return(make: Make, settings: S
         now = time.perf_counter()
         longest, latest = max(longest, now - latest), now
     assert (await task).state.seq == 20_000
-    assert longest < 0.1
+    assert longest < (latest - began) / 2, "it is folded elsewhere"
 
 
 async def test_without_a_journal_there_is_nothing_to_come_back_to() -> None:
@@ -340,6 +344,7 @@ async def test_redis_that_is_away_costs_no_event_and_no_session(make_redis: Make
     with pytest.raises(StoreError):
         await one.claim("s-1", "ann", "x")
     redis.start()
+    await until(lambda: not one.problems())
     assert await committed(chronicle, "after")
     assert await committed(late, "hello")
     assert [event.seq for event in await kept(settings)] == list(range(1, 304))

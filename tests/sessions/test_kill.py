@@ -1,6 +1,8 @@
-"""`kill -9` of a process that writes, at random points: nothing that was acknowledged is lost, and what there is can be read."""
+"""`kill -9` of a process that writes, at random points: nothing that was acknowledged is lost, and another goes on. One that is only stopped writes nothing more."""
 
+import asyncio
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -10,15 +12,24 @@ from pathlib import Path
 import pytest
 
 from agent.config import Journal as Settings
+from agent.sessions.chronicle import Chronicler, Returned
+from agent.sessions.events import Event
 from agent.sessions.store import events_of, state_of
 from agent.sessions.stores import open_store
+from agent.sessions.tenure import Terms
 from infra.paths import ROOT
+from tests.sessions.test_journal import kept
+from tests.sessions.writer import REPLACED
+
+
+def started(settings: Settings, session: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.sessions.writer", settings.url, str(settings.archive), session]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
 
 
 def killed(settings: Settings, session: str, seconds: float) -> int:
     """Let a writer write, kill it so many seconds after its first acknowledgement, and return the last number that it was sure of."""
-    command = [sys.executable, "-m", "tests.sessions.writer", settings.url, str(settings.archive), session]
-    writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    writer = started(settings, session)
     assert writer.stdout is not None
     first = writer.stdout.readline()
     assert first, "the writer has begun"
@@ -40,10 +51,48 @@ async def kill_and_look(settings: Settings, times: int) -> None:
         state = await state_of(store, session)
         assert (state.seq, state.skipped.missing) == (len(events), 0)
         await store.aclose()
+        await goes_on(settings, session, events)
+
+
+async def goes_on(settings: Settings, session: str, events: list[Event]) -> None:
+    """Another process takes the session as soon as the lease of the dead one has run out, and its first event is the next."""
+    chronicler = Chronicler(settings, terms=Terms())
+    chronicler.start()
+    returned = await chronicler.reopen(session, adoptable=True)
+    assert returned.state.seq == len(events)
+    await says(returned, "still here")
+    await returned.chronicle.release(over=False)
+    await chronicler.aclose()
+    assert [(event.seq, event.d["text"]) for event in (await kept(settings, session))[len(events) :]] == [(len(events) + 1, "still here")]
+
+
+async def says(returned: Returned, text: str) -> None:
+    future = returned.chronicle.commit("asr_final", {"id": "u1", "text": text}, t=0, gen=0)
+    assert future is not None
+    assert await asyncio.wait_for(future, 20)
 
 
 async def test_a_writer_that_is_killed_loses_nothing_that_was_acknowledged(settings: Settings) -> None:
     await kill_and_look(settings, 3)
+
+
+async def test_a_writer_that_is_stopped_and_replaced_writes_nothing_more(settings: Settings) -> None:
+    writer = started(settings, "s-1")
+    assert writer.stdout is not None
+    assert writer.stdout.readline()
+    writer.send_signal(signal.SIGSTOP)
+    chronicler = Chronicler(settings, terms=Terms())
+    chronicler.start()
+    returned = await chronicler.reopen("s-1", adoptable=True)
+    await says(returned, "the newer one's")
+    writer.send_signal(signal.SIGCONT)
+    assert await asyncio.to_thread(writer.wait, 20) == REPLACED
+    await says(returned, "its second")
+    assert returned.chronicle.may_act()
+    events = await kept(settings, "s-1")
+    assert [event.seq for event in events] == list(range(1, returned.state.seq + 3))
+    assert [event.d["text"] for event in events[-2:]] == ["the newer one's", "its second"]
+    await chronicler.aclose()
 
 
 @pytest.mark.soak

@@ -1,4 +1,4 @@
-"""A process that writes a journal as fast as it can, and says which events were acknowledged, until somebody kills it.
+"""A process that writes a session's journal as fast as it can, and says which events were acknowledged, until somebody kills it, or has taken the session: then it ends.
 
 python -m tests.sessions.writer URL ARCHIVE SESSION
 """
@@ -10,25 +10,34 @@ import os
 import random
 import sys
 from pathlib import Path
+from typing import Final
 
 from agent.config import Journal as Settings
-from agent.sessions.journal import Journal
-from agent.sessions.stores import opener
+from agent.sessions.chronicle import Chronicler
+from agent.sessions.tenure import Terms
 from tests.sessions.makers import opening, said
+
+REPLACED: Final = 3
+"""What the process returns."""
 
 
 async def write(settings: Settings, session: str) -> None:
-    journal = Journal(opener(settings), retention_days=30)
-    journal.start()
-    await journal.commit(opening(session))
+    chronicler = Chronicler(settings, terms=Terms())
+    chronicler.start()
+    chronicle = await chronicler.begin(session, adoptable=True)
+    chronicle.write("session", opening(session).d, t=0, gen=0)
     seq = 1
     while True:
         for _ in range(random.randint(0, 20)):
             seq += 1
-            journal.append(said(seq, "x" * random.randint(0, 500), session))
+            chronicle.write("asr_final", said(seq, "x" * random.randint(0, 500)).d, t=0, gen=0)
         seq += 1
-        if await journal.commit(said(seq, session=session)):
-            os.write(1, b"%d\n" % seq)
+        kept = chronicle.commit("asr_final", said(seq).d, t=0, gen=0)
+        if kept is None:
+            continue
+        if not await kept:
+            os._exit(REPLACED)
+        os.write(1, b"%d\n" % seq)
 
 
 if __name__ == "__main__":

@@ -293,6 +293,7 @@ export class LiveSession implements Session {
     }
     this.#face = hello.blendshapes?.length ? new BlendshapeTrack(hello.blendshapes.length) : undefined;
     const lost = this.#line.greeted(hello, fresh || moved);
+    if (hello.resumed) this.#playout.arrive(this.#machine.gen);
     if (lost) this.#emitter.emit("session_lost", lost);
   }
 

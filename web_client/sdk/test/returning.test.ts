@@ -241,6 +241,19 @@ describe("the end", () => {
   });
 });
 
+describe("the sound of a session that goes on", () => {
+  test("is told of once, when it is at the ear: the server waits for that", async () => {
+    const { open, last } = scene(hello(4, true));
+    const session = await open({ store: memory(ticket()) });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(last().of("playout")).toEqual([]);
+    last().speaker.at = 96_000;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(last().of("playout")).toEqual([{ gen: expect.any(Number) as number, t_heard: 96_000 }]);
+    await session.close();
+  });
+});
+
 describe("what is given back", () => {
   test("is the conversation as it was heard, and the page byte for byte", async () => {
     const content = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 31) % 256);

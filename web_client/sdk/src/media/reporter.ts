@@ -5,6 +5,8 @@ const REPORT_MS = 500;
 const SAMPLES_A_MS = 48;
 /** The clock is asked again at least so much later: it may stand. */
 const LEAST_WAIT_MS = 20;
+/** How often it is looked whether the sound of a new connection has arrived. */
+const ARRIVAL_MS = 50;
 
 /** Tells the server what was heard: every 500 ms while an answer sounds, and as soon as its end was heard. */
 export class Reporter {
@@ -14,6 +16,7 @@ export class Reporter {
   #reports = new PlayoutReports();
   #regular: ReturnType<typeof setInterval> | undefined;
   #end: ReturnType<typeof setTimeout> | undefined;
+  #arrival: ReturnType<typeof setTimeout> | undefined;
 
   /** `heard`: the media sample at the ear, null where the door cannot know it; then `guess` has to do, for the end of an answer alone. */
   constructor(heard: () => number | null, guess: () => number | null, send: (playout: Playout) => void) {
@@ -24,6 +27,14 @@ export class Reporter {
 
   start(): void {
     this.#regular = setInterval(() => this.report(), REPORT_MS);
+  }
+
+  /** A connection begins, in generation `gen`: tells once when its sound is at the ear. A server that goes on where it was waits for that. */
+  arrive(gen: number): void {
+    clearTimeout(this.#arrival);
+    const ear = this.#heard();
+    if (ear === null) this.#arrival = setTimeout(() => this.arrive(gen), ARRIVAL_MS);
+    else this.#send({ gen, t_heard: Math.round(ear) });
   }
 
   /** Generation `gen` begins at media sample `t0`. */
@@ -58,11 +69,15 @@ export class Reporter {
   close(): void {
     clearInterval(this.#regular);
     clearTimeout(this.#end);
+    clearTimeout(this.#arrival);
   }
 
   #tell(ear: number | null): void {
     const playout = this.#reports.tick(ear);
-    if (playout) this.#send(playout);
+    if (playout) {
+      clearTimeout(this.#arrival);
+      this.#send(playout);
+    }
     this.#aim();
   }
 
