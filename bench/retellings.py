@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Protocol
 
+from bench.mark_tones import WORD_SECONDS
 from bench.marks import Mark, marks_in
 
 CAME: Final = "round_came"
 """The journal's event of a front end that has come, for the first time or back; everything that is written behind it knows all that is before."""
+
+
+SPOILT_SECONDS: Final = 0.12
+"""Between two words that were heard lies the time of those that were not, give or take so much, if these were spoken and spoilt on their way."""
 
 
 class Record(Protocol):
@@ -43,6 +48,21 @@ class Telling:
     loop: int
     at: float
     words: list[Mark] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """Words between which others were left out: not even their time has passed."""
+        return [
+            (now.word, then.word)
+            for (now, at), (then, later) in pairwise(zip(self.words, self.times, strict=True))
+            if then.word != now.word + 1 and abs(later - at - (then.word - now.word) * WORD_SECONDS) > SPOILT_SECONDS
+        ]
+
+    def differs(self, held: Sequence[Mark]) -> bool:
+        """Whether a word of it is another than the one that was written down in its place."""
+        by_word = {mark.word: mark for mark in held}
+        return any(by_word.get(mark.word, mark) != mark for mark in self.words)
 
 
 def tellings(told: Iterable[Told]) -> list[Telling]:
@@ -53,6 +73,7 @@ def tellings(told: Iterable[Told]) -> list[Telling]:
         if not found or found[-1].loop != mark.loop or mark.word <= found[-1].words[-1].word or its_stream != stream:
             found.append(Telling(mark.loop, at))
         found[-1].words.append(mark)
+        found[-1].times.append(at)
         stream = its_stream
     return found
 
@@ -76,11 +97,10 @@ def faults(told: Sequence[Told], records: Sequence[Record], asked: Mapping[int, 
     found = []
     all_tellings = tellings(told)
     for telling in all_tellings:
-        words = [mark.word for mark in telling.words]
-        if words[0] != 0:
-            found.append(f"loop {telling.loop} begins at word {words[0]}")
-        if any(then != now + 1 for now, then in pairwise(words)):
-            found.append(f"loop {telling.loop} has gaps: {words}")
+        if telling.words[0].word != 0:
+            found.append(f"loop {telling.loop} begins at word {telling.words[0].word}")
+        if telling.gaps:
+            found.append(f"loop {telling.loop} has gaps: {telling.gaps}")
         if telling.loop not in asked:
             found.append(f"loop {telling.loop} was not asked for")
         if telling.loop in heard and telling.at > heard[telling.loop]:
@@ -103,13 +123,12 @@ def _other_words(all_tellings: Sequence[Telling], records: Sequence[Record]) -> 
     for telling in all_tellings:
         known = max((place for place in comings if records[place].wall_ms / 1000 <= telling.at), default=0)
         held = written(records[:known]).get(telling.loop, [])
-        length = min(len(held), len(telling.words))
-        if telling.words[:length] != held[:length]:
+        if telling.differs(held):
             found.append(f"loop {telling.loop} is told in other words than the {len(held)} that were written down")
     last = {telling.loop: telling for telling in all_tellings}
     found += [
         f"what was heard of loop {loop} in the end is not what the journal holds"
         for loop, telling in last.items()
-        if telling.words != whole.get(loop, [])[: len(telling.words)]
+        if telling.differs(whole.get(loop, [])) or telling.words[-1].word >= len(whole.get(loop, []))
     ]
     return found

@@ -211,7 +211,7 @@ class ConversationHost:
             return await self._go_on(session, returned, None, transport, hello, place, identity, room)
         except BaseException:
             place.release()
-            await returned.chronicle.release(over=False, orphan=True)
+            await returned.chronicle.release(over=False)
             raise
 
     async def _go_on(

@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from livekit import rtc
 
 from agent.aio import Tasks
 from agent.config import Config
-from agent.conversation.host import Busy, NotReady, Place, UnknownPersona
+from agent.conversation.host import Busy, NotReady, Place
 from agent.conversation.ports import Guest, Returned, Transport
 from agent.media.block import Pcm
-from agent.protocol.envelope import Envelope
-from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice, Settings, StartListen, StopListen
+from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice
 from agent.transports.livekit_absence import Absence
 from agent.transports.livekit_adoption import Adopted
+from agent.transports.livekit_caller import Caller
 from agent.transports.livekit_connection import Connection, Failed
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch
 from agent.transports.livekit_line import Line
@@ -47,12 +47,8 @@ FAREWELL_SECONDS: Final = 2.0
 """How long an agent that cannot talk stays: livekit-server collects changes of attributes, and forgets those of who has left."""
 APOLOGY_SECONDS: Final = 10.0
 """How long it may take to say aloud that all places are taken."""
-MAX_EARLY: Final = 32
-"""Messages that are kept for a conversation which is being opened."""
 ERROR_ATTRIBUTE: Final = "visavis.error"
 """The agent's participant attribute that tells plain LiveKit clients why it leaves: a code of the table of errors."""
-
-T = TypeVar("T")
 
 
 class Host(Protocol):
@@ -111,20 +107,17 @@ class Attendance:
             self._tasks,
             reachable=self._reachable,
             obeys=self._obeys,
-            deliver=self._deliver,
+            deliver=lambda envelope: self._caller.deliver(envelope),
             overflow=self._overflow,
             messages_per_second=config.limits.messages_per_second,
             send_queue=config.limits.send_queue,
         )
         self._news = asyncio.Event()
+        self._caller = Caller(
+            f"job {invitation.job_id}", config, self._post.tell, on_news=self._news.set, on_fault=lambda: self.leave("a fault")
+        )
         self._over: str | None = None
         self._left = self._retired = self._handing_over = False
-        self._linked: str | None = None
-        self._hello: ClientHello | None = None
-        self._early: list[Envelope[Any]] = []
-        self._line: Line | None = None
-        self._guest: Guest | None = None
-        self._persona = ""
         self.seated = False
         """Whether there is a place for a conversation in this room."""
         room = self._room
@@ -140,8 +133,8 @@ class Attendance:
 
     @property
     def room(self) -> str:
-        """Its name; empty where nobody has told it yet."""
-        return self._invitation.room or (self._room.name if self._room.isconnected() else "")
+        """Its name."""
+        return self._invitation.room
 
     @property
     def identity(self) -> str:
@@ -160,7 +153,7 @@ class Attendance:
     @property
     def talking(self) -> bool:
         """Whether there is a conversation."""
-        return self._guest is not None and self._over is None
+        return self._caller.guest is not None and self._over is None
 
     @property
     def settled(self) -> bool:
@@ -170,7 +163,7 @@ class Attendance:
     @property
     def at_rest(self) -> bool:
         """Whether there is a conversation that another worker could go on with, and nobody would hear it."""
-        return self._guest is not None and self._over is None and self._guest.at_rest()
+        return self._over is None and self._caller.guest is not None and self._caller.guest.at_rest()
 
     def hand_over(self, reason: str) -> None:
         """Leave the conversation to another worker, and go without a word."""
@@ -270,12 +263,12 @@ class Attendance:
             return admission.result()
         except (Busy, NotReady) as error:
             busy = error
-        self._linked = identity
+        self._caller.link(identity)
         self._post.begin()
         voice = await self._connection.published()
         try:
             await self._introduction(identity, wait_for_hello=True)
-            hello, self._hello = self._hello, None
+            hello = self._caller.take_hello()
             language = (hello.language if hello is not None else None) or self._config.personas["default"].language
             speaking = self._tasks.start(self._apologise(voice, language), "saying that all places are taken")
             failed = await self._refused(Line(self._post, voice, identity, self._news.set), refusal(busy))
@@ -298,20 +291,21 @@ class Attendance:
     # ------------------------------------------------------------------------------------------------------- a conversation
 
     async def _converse(self, identity: str, place: Place) -> None:
-        self._linked, self._left = identity, False
+        self._caller.link(identity)
+        self._left = False
         self._post.begin()
         try:
-            line = self._line = Line(self._post, await self._connection.published(), identity, self._news.set)
+            line = Line(self._post, await self._connection.published(), identity, self._news.set)
         except BaseException:
             place.release()
             self._unlink()
             raise
         try:
-            guest = self._guest = await self._open(line, place)
-            for envelope in self._early:
-                self._deliver(envelope)
+            guest, persona = await self._open(line, place)
+            caller = self._caller
+            caller.talks(guest, persona)
             microphone = RoomMicrophone(
-                self._room, identity, self._tasks, hear=self._hear, listen=self._listen, preconnect=self._preconnect
+                self._room, identity, self._tasks, hear=caller.hear, listen=caller.listen, preconnect=self._preconnect
             )
             try:
                 while not (self._over or self._left or line.closed):
@@ -329,58 +323,58 @@ class Attendance:
         finally:
             self._unlink()
 
-    async def _open(self, line: Line, place: Place) -> Guest:
-        """Raises `Failed`. The place is released unless a conversation begins."""
+    async def _open(self, line: Line, place: Place) -> tuple[Guest, str]:
+        """The conversation, and its persona. Raises `Failed`. The place is released unless a conversation begins."""
         if self._adopted is not None:
             return await self._go_on(line, place, self._adopted)
         try:
             dispatch = parse_dispatch(self._invitation.metadata)
             await self._introduction(line.identity, wait_for_hello=dispatch.persona is None)
-            said, self._hello = self._hello or ClientHello(), None
+            said = self._caller.take_hello() or ClientHello()
             hello = said.model_copy(update={"persona": dispatch.persona or said.persona, "language": said.language or dispatch.language})
-            self._persona = hello.persona or "default"
         except BaseException as error:
             place.release()
             if isinstance(error, ValueError):
                 raise await self._refused(line, error_message("bad_message", str(error))) from None
             raise
         try:
-            return await self._host.open(line, hello, place=place, identity=line.identity, room=self._room)
+            guest = await self._host.open(line, hello, place=place, identity=line.identity, room=self._room)
         except REFUSALS as error:
             raise await self._refused(line, refusal(error)) from None
         except Exception as error:
             logger.exception("job %s: the conversation could not begin", self._invitation.job_id)
             message = "a fault of the server: the conversation could not begin; connect again"
             raise await self._refused(line, error_message("internal", message)) from error
+        return guest, hello.persona or "default"
 
-    async def _go_on(self, line: Line, place: Place, adopted: Adopted) -> Guest:
-        """Raises `Failed`. Nobody is told: the next to find the session without a worker may do better."""
+    async def _go_on(self, line: Line, place: Place, adopted: Adopted) -> tuple[Guest, str]:
+        """Raises `Failed`: nobody is told, for the client may come back with its secret."""
         try:
             await self._connection.listened_to()
         except BaseException:
             place.release()
             raise
-        self._adopted, self._persona = None, adopted.returned.state.persona or "default"
+        self._adopted = None
         try:
             guest = await self._host.adopt(line, adopted.session, adopted.returned, place=place, identity=line.identity, room=self._room)
         except Exception as error:
             raise Failed(f"session {adopted.session} does not go on: {error!r}") from error
         logger.info("job %s: the session goes on", self._invitation.job_id)
-        return guest
+        return guest, adopted.returned.state.persona or "default"
 
     async def _introduction(self, identity: str, *, wait_for_hello: bool) -> None:
         """Until messages reach the participant, and a little longer for the hello of a client of ours."""
         await self._reachable(identity)
         loop = asyncio.get_running_loop()
         limit = loop.time() + (HELLO_SECONDS if wait_for_hello else 0.0)
-        while (rest := limit - loop.time()) > 0 and not self._over and self._hello is None:
+        while (rest := limit - loop.time()) > 0 and not self._over and self._caller.hello is None:
             await self._wait_for_news(rest)
 
     async def _reachable(self, identity: str) -> None:
         """Wait until messages reach the participant we talk with: livekit-server drops them while it is still joining. Others are not waited for."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + ACTIVE_SECONDS
-        while identity == self._linked and not self._over and (rest := limit - loop.time()) > 0:
+        while identity == self._caller.identity and not self._over and (rest := limit - loop.time()) > 0:
             participant = self._room.remote_participants.get(identity)
             if participant is None or participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
                 return
@@ -397,34 +391,13 @@ class Attendance:
         limit = asyncio.get_running_loop().time() + FAREWELL_SECONDS
         while self._over is None and (rest := limit - asyncio.get_running_loop().time()) > 0:
             await self._wait_for_news(rest)
-            if self._hello is not None:  # a client that did not know us yet when the error came
-                self._hello = None
+            if self._caller.take_hello() is not None:  # a client that did not know us yet when the error came
                 self._post.tell(line.identity, error)
         return Failed(f"{error.code}: {error.message}")
 
     def _unlink(self) -> None:
         self._absence.ends()
-        self._linked = self._line = self._guest = self._hello = None
-        self._early.clear()
-
-    def _hear(self, pcm: bytes) -> None:
-        if self._guest is not None:
-            self._guarded(self._guest.hear, pcm)
-
-    def _listen(self, listen: bool) -> None:
-        """A track that is muted or gone is a closed microphone: what was said until now is answered."""
-        if self._guest is not None:
-            self._guarded(self._guest.receive, Envelope(StartListen() if listen else StopListen()))
-
-    def _guarded(self, call: Callable[[T], None], argument: T) -> None:
-        """A fault ends this conversation and no other."""
-        try:
-            call(argument)
-        except Exception:  # whatever it is
-            logger.exception("job %s: the conversation failed", self._invitation.job_id)
-            if self._line is not None:
-                self._post.tell(self._line.identity, error_message("internal", "a fault of the server ended the session; connect again"))
-            self.leave("a fault")
+        self._caller.unlink()
 
     # ------------------------------------------------------------------------------------------------------- messages
 
@@ -432,39 +405,9 @@ class Attendance:
         participant = self._room.remote_participants.get(identity)
         if participant is not None and is_operator(participant):
             return True
-        if self._linked is not None:
-            return identity == self._linked
+        if self._caller.identity is not None:
+            return identity == self._caller.identity
         return participant is not None and participant is self._choose()
-
-    def _deliver(self, envelope: Envelope[Any]) -> None:
-        message = envelope.message
-        if self._guest is None:
-            if isinstance(message, ClientHello):
-                self._hello = message
-                self._news.set()
-            elif len(self._early) < MAX_EARLY:
-                self._early.append(envelope)
-            return
-        if isinstance(message, ClientHello):
-            self._introduced_again(message)
-        self._guarded(self._guest.receive, envelope)
-
-    def _introduced_again(self, hello: ClientHello) -> None:
-        """A client that was reloaded, or whose hello came late. Its language counts; its persona does when it is the one that talks."""
-        assert self._guest is not None
-        assert self._line is not None
-        if hello.language is not None:
-            self._guarded(self._guest.receive, Envelope(Settings(language=hello.language)))
-        if hello.persona is None or hello.persona == self._persona:
-            return
-        known = self._config.personas
-        if hello.persona not in known:
-            error = error_message("unknown_persona", str(UnknownPersona(hello.persona, list(known))))
-        else:
-            error = error_message(
-                "bad_message", f"hello.persona: {self._persona} is talking already; name another in the dispatch metadata"
-            )
-        self._post.tell(self._line.identity, error)
 
     def _overflow(self) -> None:
         logger.warning("job %s: too many messages are waiting to be sent; the conversation ends", self._invitation.job_id)
@@ -473,7 +416,7 @@ class Attendance:
     # ------------------------------------------------------------------------------------------------------- participants
 
     def _participant_connected(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._linked and self._absence.ends():
+        if participant.identity == self._caller.identity and self._absence.ends():
             logger.info("job %s: %s is back", self._invitation.job_id, participant.identity)
             self._tasks.start(self._welcome_back(participant.identity), "welcome back")
         self._news.set()
@@ -482,12 +425,12 @@ class Attendance:
         """The client's own hello may come before livekit-server has told us who sends it, and is lost then; and nobody hears anything while it joins."""
         await self._reachable(identity)
         await self._connection.listened_to()
-        if identity == self._linked and self._guest is not None and not self._absence.away:
-            self._guarded(lambda guest: guest.present(), self._guest)
+        if identity == self._caller.identity and not self._absence.away:
+            self._caller.present()
 
     def _participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._linked and self._absence.begins() and self._guest is not None:
-            self._guarded(lambda guest: guest.absent(), self._guest)
+        if participant.identity == self._caller.identity and self._absence.begins():
+            self._caller.absent()
         self._news.set()
 
     def _participant_changed(self, *_: object) -> None:
@@ -500,7 +443,8 @@ class Attendance:
     # ------------------------------------------------------------------------------------------------------- connection
 
     def _back(self) -> None:
-        self._absence.we_are_back(alone=self._linked is not None and self._linked not in self._room.remote_participants)
+        identity = self._caller.identity
+        self._absence.we_are_back(alone=identity is not None and identity not in self._room.remote_participants)
 
     def _ended(self, why: str, goes_on: bool) -> None:
         if goes_on:

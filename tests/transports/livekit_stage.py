@@ -68,6 +68,7 @@ class RecordingGuest:
         self.ended: str | None = None
         self.faulty = False
         self.resting = True
+        self.was_absent = False
         self.handed_over = False
         self.returned: Returned | None = None
         self._host = host
@@ -108,6 +109,12 @@ class RecordingGuest:
     @property
     def sound(self) -> npt.NDArray[np.int16]:
         return np.frombuffer(bytes(self.heard), np.int16)
+
+    def absent(self) -> None:
+        self.was_absent = True
+
+    def present(self) -> None:
+        self.greet()
 
     def at_rest(self) -> bool:
         return self.resting and self.timeline.current is None
