@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -292,7 +293,7 @@ async def test_the_page_on_the_screen_is_remembered(host: ConversationHost) -> N
     first.tell(ContextUpdate(version=3, text="A bronze bell."))
     await first.vanish()
     second = await return_(host, first)
-    assert "bronze bell" in (second.conversation.context() or "")
+    assert "bronze bell" in (second.conversation._context.text(time.monotonic()) or "")
 
 
 async def test_who_never_reports_is_taken_to_have_heard(host: ConversationHost) -> None:
