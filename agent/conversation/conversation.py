@@ -115,7 +115,7 @@ class Conversation:
         self._stages = Stages()
         tenancy.on_lost = self._lost
         self._tenancy = tenancy
-        self.client = Client(transport, lambda: self._generations.current, lambda *told: self._recording.sent(*told), on_event)
+        self.client = Client(session_id, transport, lambda: self._generations.current, lambda *told: self._recording.sent(*told), on_event)
         """Whom everything is told."""
         continuity = Continuity(self, self.client, tenancy, hello, lambda: self._timeline.t, lambda: self._generations.current, past)
         self._continuity, self._rounds = continuity, continuity.rounds

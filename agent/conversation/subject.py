@@ -54,10 +54,10 @@ class Subject:
             self._recording.wrote(speech, text, whole=whole)
 
     def voice_failed(self, error: Exception) -> None:
-        logger.error("the voice failed", exc_info=error)
+        logger.error("session %s: the voice failed", self._client.session_id, exc_info=error)
         self._client.fail("tts_failed", "the voice failed; the answer goes on as text")
 
     def nothing_said(self) -> None:
-        logger.warning("the language model's answer holds no word")
+        logger.warning("session %s: the language model's answer holds no word", self._client.session_id)
         self._client.fail("llm_failed", "the language model had nothing to say; ask again, or otherwise")
         self._rounds.failed("the language model had nothing to say")

@@ -342,4 +342,4 @@ async def test_a_session_that_cannot_go_on_now_can_later(
     second = await return_(host, first)
     assert second.hello.resumed
     await second.client.until_count(Restore, 1)
-    assert [line.text for line in second.client.messages(Restore)[0].lines][0] == "one"
+    assert second.client.messages(Restore)[0].lines[0].text == "one"
