@@ -19,13 +19,26 @@ from agent.sessions.stores import open_store
 from bench.mark_tones import WORD_SECONDS
 from bench.marked import LOOK_SECONDS, THINK_SECONDS
 from bench.marked_client import MarkedClient
-from bench.retellings import faults
+from bench.retellings import faults, tellings
 from bench.worker_pool import WorkerPool
 
 Moment = Literal["idle", "asked", "thinking", "tool", "speaking", "never"]
 MOMENTS: Final[tuple[Moment, ...]] = ("idle", "asked", "thinking", "tool", "speaking")
 RETURN_SECONDS: Final = 12.0
 TAKEN_SECONDS: Final = 3.0
+TOLD: Final = (
+    "hello",
+    "asr_final",
+    "generation_start",
+    "generation_end",
+    "round_update",
+    "restore",
+    "interrupt",
+    "error",
+    "hold",
+    "resume",
+    "state_update",
+)
 
 
 class Lost(AssertionError):
@@ -105,6 +118,17 @@ class BrokenOff:
         if not events or events[-1].type != "session_end":
             wrong.append("the journal has no end")
         return wrong
+
+    def told(self) -> str:
+        """What was heard, and what happened when, for whoever looks for a fault."""
+        lines = [
+            (telling.at, f"loop {telling.loop}: {[(m.word, m.call) for m in telling.words]}") for telling in tellings(self.client.told)
+        ]
+        lines += [(at, f"taken away while {moment}") for moment, at in self.breaks]
+        lines += [(at, f"loop {loop} counts as heard") for loop, at in self.client.heard.items()]
+        lines += [(at, str(envelope.message)[:160]) for at, envelope in self.client.messages if envelope.message.type in TOLD]
+        lines += [(telling.times[-1], f"loop {telling.loop}: its last word heard") for telling in tellings(self.client.told)]
+        return "\n".join(f"{at:.2f} {line}" for at, line in sorted(lines))
 
 
 async def journalled(settings: config.Journal, session: str, seconds: float = 5.0) -> list[Event]:

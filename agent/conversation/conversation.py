@@ -27,6 +27,7 @@ from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
 from agent.conversation.greeting import BLENDSHAPES, greeting
 from agent.conversation.listening import Listening
+from agent.conversation.outgoing import PATIENCE_SECONDS
 from agent.conversation.output import Output
 from agent.conversation.parts import Parts
 from agent.conversation.ports import Tenancy, Transport
@@ -193,12 +194,17 @@ class Conversation:
 
     async def start(self, room: rtc.Room | None = None, identity: str = "") -> None:
         """Greet the client and begin. `room` makes AgentSession keep LiveKit's text conventions in it, for participant `identity` alone."""
-        await self._continuity.tickets.begin(identity)
+        kept = None
         if self._continuity.past is None:
             about = {"org": "", "user": identity, "persona": self._persona_id, "version": project_version()}
             place = {} if room is None else {"room": room.name, "agent": room.local_participant.identity}
             door = self._transport.kind
-            self._recording.begin({**about, **place, "language": self._ear.language, "door": door, "wants": list(self._continuity.wants)})
+            kept = self._recording.begin(
+                {**about, **place, "language": self._ear.language, "door": door, "wants": list(self._continuity.wants)}
+            )
+        await self._continuity.tickets.begin(identity)
+        if kept is not None:
+            await asyncio.wait([kept], timeout=PATIENCE_SECONDS)
         self.greet()
         await self._answering.start(self._output, self._captions, self._tasks, self._written, room, identity)
         self._tasks.start(self._pump.run(), "pump")

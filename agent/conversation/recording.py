@@ -102,9 +102,10 @@ class Recording:
         """Whether the sound of both sides is, too."""
         return self._tape.recorded
 
-    def begin(self, about: Mapping[str, Any]) -> None:
-        """The first event: org, user, persona, version, language, door; where another worker can go on with it, room and agent; what the client wants."""
-        self._write("session", about)
+    def begin(self, about: Mapping[str, Any]) -> asyncio.Future[bool] | None:
+        """The first event: org, user, persona, version, language, door; where another worker can go on with it, room and agent; what the client wants. What is returned
+        is done when it is written down: nobody can go on with a session, or come back to it, of which nothing is."""
+        return self._chronicle.commit("session", about, t=self._now(), gen=self._generation())
 
     def pause(self) -> None:
         """The client is gone: what waits to be a stretch is written down."""

@@ -51,7 +51,7 @@ async def test_a_conversation_outlives_its_workers_and_livekit_server(
         assert await pool.holder(ROOM, other_than=leaving) == frozen
         assert len(client.told) == told
         await talk.ask(3, "never")
-        assert await talk.end(shared_journal) == []
+        assert await talk.end(shared_journal) == [], talk.told()
         assert len(client.hellos) == 6
         await client.leave()
 
@@ -68,5 +68,5 @@ async def test_thirty_kills_at_random_moments(mortal_server: MortalServer, share
         for _ in range(10):
             await talk.ask(dice.randrange(4, 20), dice.choice(MOMENTS))
             await pool.start()
-        assert await talk.end(shared_journal) == []
+        assert await talk.end(shared_journal) == [], talk.told()
         await client.leave()
