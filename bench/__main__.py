@@ -29,6 +29,7 @@ TABLES: Final = {
     "rooms": "processor and memory of eight silent rooms: a worker, bare rooms, stock livekit-agents",
     "speaking": "processor and memory of a further room in which the agent speaks: a worker, a bare participant, stock livekit-agents",
     "journal": "what writing the journal costs the event loop, how soon an hour of it is folded, SQLite and Redis; and what recording costs",
+    "reload": "from a page's reload in the middle of an answer to its conversation going on, by each door",
     "handover": "from a worker's death in the middle of an answer to the first sound of another's, in a room; and a planned restart",
     "engine": "from a typed question to the first frame of the answer, in process; bare livekit-agents beside it",
     "anticipation": "what preparing an answer during the silence hides, with a language model of OpenAI's protocol that takes its time",

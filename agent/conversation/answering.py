@@ -153,7 +153,7 @@ class Answering:
         error = event.error
         if getattr(error, "recoverable", False) or getattr(error, "type", "") != "llm_error":
             return
-        logger.error("the language model failed: %s", getattr(error, "error", error))
+        logger.error("session %s: the language model failed: %s", self._client.session_id, getattr(error, "error", error))
         self._client.fail("llm_failed", "the language model failed; ask again")
         self._continuity.rounds.failed("the language model failed")
         self._client.set_state("listening")

@@ -20,8 +20,9 @@ class Client:
     """One a conversation. `generation`: the current one."""
 
     def __init__(
-        self, transport: Transport, generation: Callable[[], int], written: Written, on_event: Callable[[str, float], None]
+        self, session_id: str, transport: Transport, generation: Callable[[], int], written: Written, on_event: Callable[[str, float], None]
     ) -> None:
+        self.session_id = session_id
         self.state: State = "idle"
         self._transport = transport
         self._generation = generation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 from livekit import rtc
@@ -36,8 +36,9 @@ from agent.conversation.recording import Recording
 from agent.conversation.returning import Past, conversation
 from agent.conversation.script import Scripts
 from agent.conversation.speaker import Speaker
-from agent.conversation.stages import AnswerStage, Stages
+from agent.conversation.stages import Stages
 from agent.conversation.stillness import Stillness
+from agent.conversation.subject import Subject
 from agent.conversation.telling import Telling
 from agent.media.blendshapes import Blendshapes
 from agent.media.block import Block
@@ -59,7 +60,6 @@ from agent.protocol.messages import (
     ErrorMessage,
     Goodbye,
     InterruptReason,
-    LanguageChoice,
     PageState,
     Ping,
     Playout,
@@ -114,11 +114,9 @@ class Conversation:
         if past is not None and (page := past.page(time.time_ns() // 1_000_000)) is not None:
             self._context.update(page, time.monotonic())
         self._stages = Stages()
-        self._preparing: object = None
-        """The answer that was asked for last."""
         tenancy.on_lost = self._lost
         self._tenancy = tenancy
-        self.client = Client(transport, lambda: self._generations.current, lambda *told: self._recording.sent(*told), on_event)
+        self.client = Client(session_id, transport, lambda: self._generations.current, lambda *told: self._recording.sent(*told), on_event)
         """Whom everything is told."""
         continuity = Continuity(self, self.client, tenancy, hello, lambda: self._timeline.t, lambda: self._generations.current, past)
         self._continuity, self._rounds = continuity, continuity.rounds
@@ -161,7 +159,8 @@ class Conversation:
         anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.llm.provider == "local")
         aligning = None if parts.aligner is None else Aligning(parts.aligner, self._tasks, session_id)
         memory = None if past is None else conversation(past.state.items)
-        speaker = Speaker(self, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning, memory)
+        subject = Subject(self.client, self._context, self._stages, self._recording, self._rounds)
+        speaker = Speaker(subject, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning, memory)
         self._listening = Listening(
             self.client,
             self._timeline,
@@ -186,6 +185,7 @@ class Conversation:
             interrupt=turn.interrupt,
             anticipate=anticipates,
         )
+        subject.ear = self._ear
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
         engine = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
         self._answering = Answering(engine, speaker, self.client, self._generations, self._scripts, self._recording, continuity)
@@ -386,38 +386,6 @@ class Conversation:
             self.client.fail("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(text)}")
             return
         self.text_input(text)
-
-    # ------------------------------------------------------------------------------------------------------- what the speaker asks, and tells
-
-    @property
-    def language(self) -> LanguageChoice:
-        return self._ear.language
-
-    def context(self) -> str | None:
-        return self._context.text(time.monotonic())
-
-    def reached(self, speech: object, stage: AnswerStage) -> None:
-        if isinstance(speech, Hashable):
-            self._stages.answer(speech, stage, time.monotonic())
-            self._recording.reached(speech, stage)
-        if stage == "asked":
-            self._preparing = speech
-        elif stage == "first_sound" and speech is self._preparing and speech is not None:
-            self._preparing = None
-            asyncio.get_running_loop().call_soon(self._ear.answer_is_ready)
-
-    def wrote(self, speech: object, text: str, *, whole: bool = False) -> None:
-        if isinstance(speech, Hashable):
-            self._recording.wrote(speech, text, whole=whole)
-
-    def voice_failed(self, error: Exception) -> None:
-        logger.error("session %s: the voice failed", self.session_id, exc_info=error)
-        self.client.fail("tts_failed", "the voice failed; the answer goes on as text")
-
-    def nothing_said(self) -> None:
-        logger.warning("session %s: the language model's answer holds no word", self.session_id)
-        self.client.fail("llm_failed", "the language model had nothing to say; ask again, or otherwise")
-        self._rounds.failed("the language model had nothing to say")
 
     # ------------------------------------------------------------------------------------------------------- interruption
 

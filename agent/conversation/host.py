@@ -245,14 +245,18 @@ class ConversationHost:
         room: rtc.Room | None,
         past: Past | None = None,
     ) -> Conversation:
-        parts = self._engines.build(self.config.personas[persona_id])
-        conversation = Conversation(session_id, self.config, persona_id, transport, parts, hello, tenancy, self._on_event, past)
+        try:
+            parts = self._engines.build(self.config.personas[persona_id])
+            conversation = Conversation(session_id, self.config, persona_id, transport, parts, hello, tenancy, self._on_event, past)
+        except BaseException:
+            await tenancy.release(over=past is None, orphan=past is not None)
+            raise
         conversation.on_ended = lambda: self._ended(conversation, place)
         self._conversations[session_id] = conversation
         try:
             await conversation.start(room, identity)
         except BaseException:
-            await conversation.aclose("it could not begin")
+            await (conversation.aclose if past is None else conversation.hand_over)("it could not begin")
             raise
         return conversation
 
@@ -263,7 +267,8 @@ class ConversationHost:
         return name or "default"
 
     def _ended(self, conversation: Conversation, place: Place) -> None:
-        self._conversations.pop(conversation.session_id, None)
+        if self._conversations.get(conversation.session_id) is conversation:
+            del self._conversations[conversation.session_id]
         place.release()
 
     async def aclose(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -292,7 +293,7 @@ async def test_the_page_on_the_screen_is_remembered(host: ConversationHost) -> N
     first.tell(ContextUpdate(version=3, text="A bronze bell."))
     await first.vanish()
     second = await return_(host, first)
-    assert "bronze bell" in (second.conversation.context() or "")
+    assert "bronze bell" in (second.conversation._context.text(time.monotonic()) or "")
 
 
 async def test_who_never_reports_is_taken_to_have_heard(host: ConversationHost) -> None:
@@ -323,3 +324,22 @@ async def test_nothing_can_be_resumed_without_a_journal(engines: InstantEngines)
     with pytest.raises(ResumeRefused):
         await host.open(Client(), ClientHello(session_id="s-1", resume="x"), identity=USER)
     await host.aclose()
+
+
+async def test_a_session_that_cannot_go_on_now_can_later(
+    host: ConversationHost, engines: InstantEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await arrive(host)
+    await first.ask("one")
+    await first.hear_out()
+    await first.vanish()
+    with monkeypatch.context() as broken:
+        broken.setattr(engines, "build", lambda persona: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await return_(host, first)
+    assert host.count == 0
+    monkeypatch.setattr("agent.sessions.secrets.CLAIM_MS", 0)
+    second = await return_(host, first)
+    assert second.hello.resumed
+    await second.client.until_count(Restore, 1)
+    assert second.client.messages(Restore)[0].lines[0].text == "one"

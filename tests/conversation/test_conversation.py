@@ -181,7 +181,7 @@ async def test_other_messages(host: ConversationHost) -> None:
     conversation.receive(Envelope(ClientHello()))
     conversation.receive(Envelope(TextInput(text="   ")))
     assert client.messages(Pong)[0].id == 5
-    assert conversation.language == "en"
+    assert conversation._ear.language == "en"
     assert len(client.messages(ServerHello)) == 2
     assert client.messages(ErrorMessage)[0].code == "bad_message"
 
