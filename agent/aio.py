@@ -50,15 +50,17 @@ class Tasks:
             if self._on_error is not None and not self._closed:
                 self._on_error(error)
 
-    async def aclose(self) -> None:
-        """Cancel what runs and wait for it. May be called from one of the tasks, which is then left to end by itself."""
+    async def aclose(self, seconds: float | None = None) -> None:
+        """Cancel what runs and wait for it, but no longer than `seconds`. May be called from one of the tasks, which is then left to end by itself."""
         self._closed = True
         current = asyncio.current_task()
         pending = [task for task in self._tasks if task is not current]
         for task in pending:
             task.cancel()
         if pending:
-            await asyncio.wait(pending)
+            _, late = await asyncio.wait(pending, timeout=seconds)
+            for task in late:
+                logger.error("task %s does not end", task.get_name())
 
 
 def keep_memory_out_of_collections() -> None:

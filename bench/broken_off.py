@@ -60,8 +60,14 @@ class BrokenOff:
 
     async def ask(self, words: int, moment: Moment, take_away: Callable[[int], float] | None = None) -> None:
         """A question, whose worker is taken away at some moment; until its answer was heard to its end. Raises `Lost`."""
+        try:
+            await self._ask(words, moment, take_away or self._pool.kill)
+        except Lost as lost:
+            raise Lost(f"{lost}\n{self.told()}") from None
+
+    async def _ask(self, words: int, moment: Moment, take_away: Callable[[int], float]) -> None:
         client, self.loop = self.client, self.loop + 1
-        take_away, hellos = take_away or self._pool.kill, len(client.hellos)
+        hellos = len(client.hellos)
         if moment != "never":
             self._victim = await self._pool.holder(self._room)
         if moment == "idle":
@@ -112,7 +118,7 @@ class BrokenOff:
         client = self.client
         await client.send(Goodbye())
         events = await journalled(settings, client.session)
-        wrong = faults(client.told, events, client.asked, client.heard)
+        wrong = faults(client.told, events, client.asked, client.heard, client.sounding)
         if len({hello.session_id for _, hello in client.hellos}) != 1:
             wrong.append("the session has changed")
         if not events or events[-1].type != "session_end":

@@ -87,6 +87,23 @@ class MarkedClient:
 
     async def join(self) -> None:
         """Join the room, ask for an agent, and wait until it has said hello. Raises `TimeoutError`."""
+        await self._enter()
+        self._tasks.start(self._report(), "reports")
+        async with asyncio.timeout(30):
+            while not self.hellos:
+                await self.send(ClientHello(sdk="visavis-bench"))
+                await self.until(lambda: bool(self.hellos), 0.5)
+
+    async def join_again(self) -> None:
+        """Be in the room again: by itself livekit.rtc comes back where the connection broke off, but not when livekit-server has thrown us out. Raises `TimeoutError`."""
+        async with asyncio.timeout(30):
+            while self.room.connection_state == rtc.ConnectionState.CONN_RECONNECTING:  # noqa: ASYNC110 - both ends have an event of their own
+                await asyncio.sleep(0.05)
+        if self.room.connection_state == rtc.ConnectionState.CONN_DISCONNECTED:
+            self.room = rtc.Room()
+            await self._enter()
+
+    async def _enter(self) -> None:
         keys = self._server.keys
         self.room.on("track_subscribed", self._subscribed)
         self.room.on("data_received", self._data)
@@ -95,11 +112,6 @@ class MarkedClient:
         await self.room.connect(self._server.url, token(keys.api_key, keys.api_secret, self._name, self._identity, dispatch=True), options)
         track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         await self.room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
-        self._tasks.start(self._report(), "reports")
-        async with asyncio.timeout(30):
-            while not self.hellos:
-                await self.send(ClientHello(sdk="visavis-bench"))
-                await self.until(lambda: bool(self.hellos), 0.5)
 
     async def leave(self) -> None:
         await self._tasks.aclose()

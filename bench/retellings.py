@@ -17,7 +17,12 @@ CAME: Final = "round_came"
 
 
 SPOILT_SECONDS: Final = 0.12
-"""Between two words that were heard lies the time of those that were not, give or take so much, if these were spoken and spoilt on their way."""
+"""Between two words that were heard lies the time of those that were not, less so much at most, if these were spoken and spoilt on their way: on a busy machine some are."""
+GRAIN_SECONDS: Final = 0.02
+AUDIBLE: Final = 0.5
+"""The share of its time in which something was heard of a word that was spoilt."""
+Sounding = Sequence[tuple[float, int]]
+"""Each 20 ms in which anything could be heard: when, and on which track."""
 
 
 class Record(Protocol):
@@ -47,6 +52,7 @@ class Telling:
 
     loop: int
     at: float
+    stream: int
     words: list[Mark] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
@@ -56,13 +62,30 @@ class Telling:
         return [
             (now.word, then.word)
             for (now, at), (then, later) in pairwise(zip(self.words, self.times, strict=True))
-            if then.word != now.word + 1 and abs(later - at - (then.word - now.word) * WORD_SECONDS) > SPOILT_SECONDS
+            if then.word != now.word + 1 and later - at < (then.word - now.word) * WORD_SECONDS - SPOILT_SECONDS
         ]
+
+    def heard_before(self, sounding: Sounding) -> int:
+        """How many words at most sounded on its track before its first, and were spoilt."""
+        words = self.words[0].word
+        while words and not _audible(sounding, self.stream, self.at - words * WORD_SECONDS, self.at, words):
+            words -= 1
+        return words
+
+    def heard_behind(self, sounding: Sounding, missing: int) -> bool:
+        """Whether so many words sounded behind its last, and were spoilt."""
+        end = self.times[-1] + WORD_SECONDS
+        return not missing or _audible(sounding, self.stream, end, end + missing * WORD_SECONDS + SPOILT_SECONDS, missing)
 
     def differs(self, held: Sequence[Mark]) -> bool:
         """Whether a word of it is another than the one that was written down in its place."""
         by_word = {mark.word: mark for mark in held}
         return any(by_word.get(mark.word, mark) != mark for mark in self.words)
+
+
+def _audible(sounding: Sounding, stream: int, begin: float, end: float, words: int) -> bool:
+    count = sum(its == stream and begin - GRAIN_SECONDS <= at <= end + GRAIN_SECONDS for at, its in sounding)
+    return count * GRAIN_SECONDS >= AUDIBLE * words * WORD_SECONDS
 
 
 def tellings(told: Iterable[Told]) -> list[Telling]:
@@ -71,7 +94,7 @@ def tellings(told: Iterable[Told]) -> list[Telling]:
     stream = -1
     for mark, at, its_stream in told:
         if not found or found[-1].loop != mark.loop or mark.word <= found[-1].words[-1].word or its_stream != stream:
-            found.append(Telling(mark.loop, at))
+            found.append(Telling(mark.loop, at, its_stream))
         found[-1].words.append(mark)
         found[-1].times.append(at)
         stream = its_stream
@@ -92,12 +115,15 @@ def written(records: Iterable[Record]) -> dict[int, list[Mark]]:
     return {loop: [its[word] for word in sorted(its)] for loop, its in words.items()}
 
 
-def faults(told: Sequence[Told], records: Sequence[Record], asked: Mapping[int, int], heard: Mapping[int, float]) -> list[str]:
-    """What is wrong, in words; empty when all is right. `asked`: the loops and how many words each has; `heard`: when the client was told that a loop counts as heard."""
+def faults(
+    told: Sequence[Told], records: Sequence[Record], asked: Mapping[int, int], heard: Mapping[int, float], sounding: Sounding = ()
+) -> list[str]:
+    """What is wrong, in words; empty when all is right. `asked`: the loops and how many words each has; `heard`: when the client was told that a loop counts as heard;
+    `sounding`: when there was sound."""
     found = []
     all_tellings = tellings(told)
     for telling in all_tellings:
-        if telling.words[0].word != 0:
+        if telling.words[0].word != telling.heard_before(sounding):
             found.append(f"loop {telling.loop} begins at word {telling.words[0].word}")
         if telling.gaps:
             found.append(f"loop {telling.loop} has gaps: {telling.gaps}")
@@ -107,7 +133,7 @@ def faults(told: Sequence[Told], records: Sequence[Record], asked: Mapping[int, 
             found.append(f"loop {telling.loop} is heard again after it was heard")
     for loop, count in asked.items():
         its = [telling for telling in all_tellings if telling.loop == loop]
-        if not its or its[-1].words[-1].word != count - 1:
+        if not its or not its[-1].heard_behind(sounding, count - 1 - its[-1].words[-1].word):
             found.append(f"loop {loop} is not heard to its end: {[telling.words[-1].word + 1 for telling in its]} of {count} words")
     seqs = [record.seq for record in records]
     if seqs != list(range(1, len(seqs) + 1)):

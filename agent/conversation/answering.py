@@ -121,7 +121,12 @@ class Answering:
 
     async def aclose(self) -> None:
         """Raises `TimeoutError`, and whatever the engine's own clean-up does when a LiveKit room is gone."""
-        await asyncio.wait_for(self._session.aclose(), timeout=CLOSE_SECONDS)
+        closing = asyncio.ensure_future(self._session.aclose())
+        await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+        if not closing.done():  # nor is it waited for when it is cancelled: nobody knows how long that takes it
+            closing.cancel()
+            raise TimeoutError
+        closing.result()
 
     # ------------------------------------------------------------------------------------------------------- from the engine
 

@@ -16,7 +16,7 @@ from agent.aio import Tasks
 from agent.config import Config, Persona
 from agent.conversation import echo
 from agent.conversation.aligning import Aligning
-from agent.conversation.answering import Answering
+from agent.conversation.answering import CLOSE_SECONDS, Answering
 from agent.conversation.captions import Captions
 from agent.conversation.client import Client
 from agent.conversation.context import PageContext
@@ -252,7 +252,7 @@ class Conversation:
             self._floor.close()
             self._stillness.close()
             self._output.close()
-            await self._tasks.aclose()
+            await self._tasks.aclose(CLOSE_SECONDS)
             await self._ear.aclose()  # before the engine: what is understood now would begin an answer
             await self._answering.aclose()
         except TimeoutError:

@@ -371,12 +371,15 @@ class Attendance:
             await self._wait_for_news(rest)
 
     async def _reachable(self, identity: str) -> None:
-        """Wait until messages reach the participant we talk with: livekit-server drops them while it is still joining. Others are not waited for."""
+        """Wait until messages reach the participant we talk with: livekit-server drops them while it is still joining, and so does the wind while we are cut off. Others are
+        not waited for."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + ACTIVE_SECONDS
         while identity == self._caller.identity and not self._over and (rest := limit - loop.time()) > 0:
             participant = self._room.remote_participants.get(identity)
-            if participant is None or participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
+            if self._absence.cut_off:
+                limit = loop.time() + ACTIVE_SECONDS
+            elif participant is None or participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
                 return
             await self._wait_for_news(rest)
 
@@ -445,6 +448,7 @@ class Attendance:
     def _back(self) -> None:
         identity = self._caller.identity
         self._absence.we_are_back(alone=identity is not None and identity not in self._room.remote_participants)
+        self._news.set()
 
     def _ended(self, why: str, goes_on: bool) -> None:
         if goes_on:

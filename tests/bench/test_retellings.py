@@ -56,6 +56,14 @@ def test_a_word_that_was_spoilt_on_its_way_is_not_missing() -> None:
     assert faults([*FIRST, *BROKEN, *AGAIN[:3], *AGAIN[4:]], JOURNAL, ASKED, HEARD) == []
 
 
+def test_the_first_and_the_last_word_may_be_spoilt_where_there_was_sound() -> None:
+    told = [*FIRST, *BROKEN, *AGAIN[1:-1]]
+    at = [AGAIN[0].at + place * 0.02 for place in range(round(len(AGAIN) * WORD_SECONDS / 0.02))]
+    assert faults(told, JOURNAL, ASKED, HEARD, [(time, 2) for time in at]) == []
+    assert len(faults(told, JOURNAL, ASKED, HEARD, [(time, 1) for time in at])) == 2
+    assert len(faults(told, JOURNAL, ASKED, HEARD, [(time, 2) for time in at[17:-17]])) == 2
+
+
 @pytest.mark.parametrize(
     ("plant", "words_of_it"),
     [

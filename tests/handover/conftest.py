@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -36,6 +37,13 @@ class MortalServer:
         """kill -9, and wait until it is gone."""
         os.kill(self.now.child.pid, signal.SIGKILL)
         await self.now.child.wait()
+
+    async def shut_down(self) -> None:
+        """SIGTERM until it throws everybody out, and wait until it is gone."""
+        while self.now.child.returncode is None:
+            os.kill(self.now.child.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.now.child.wait(), 0.5)
 
 
 @pytest.fixture

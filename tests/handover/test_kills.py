@@ -57,6 +57,28 @@ async def test_a_conversation_outlives_its_workers_and_livekit_server(
 
 
 @pytest.mark.soak
+async def test_a_conversation_outlives_a_livekit_server_that_shuts_down(
+    mortal_server: MortalServer, shared_journal: Settings, tmp_path: Path
+) -> None:
+    """It throws everybody out; the session is left, taken again, and its agent knocks until the server is back."""
+    async with worker_pool(mortal_server.now, shared_journal, tmp_path, 2) as pool:
+        client = MarkedClient(mortal_server.now, ROOM)
+        await client.join()
+        talk = BrokenOff(client, pool, ROOM, random.Random(1))
+        await talk.ask(WORDS, "never")
+        asking = asyncio.create_task(talk.ask(2 * WORDS, "never"))
+        assert await client.until(lambda: client.words_of(2) >= 3, 10)
+        await mortal_server.shut_down()
+        await asyncio.sleep(2)  # it is away for so long
+        await mortal_server.start()
+        await client.join_again()
+        await asking
+        assert await talk.end(shared_journal) == [], talk.told()
+        assert [hello.resumed for _, hello in client.hellos] == [False, True]
+        await client.leave()
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("seed", range(3))
 async def test_thirty_kills_at_random_moments(mortal_server: MortalServer, shared_journal: Settings, tmp_path: Path, seed: int) -> None:
