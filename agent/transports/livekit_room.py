@@ -371,7 +371,7 @@ class Attendance:
             await self._wait_for_news(rest)
 
     async def _reachable(self, identity: str) -> None:
-        """Wait until messages reach the participant we talk with: livekit-server drops them while it is still joining, and so does the wind while we are cut off. Others are
+        """Wait until messages reach the participant we talk with: livekit-server drops them while it is still joining, and they are lost while we are cut off. Others are
         not waited for."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + ACTIVE_SECONDS
