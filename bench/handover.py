@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +51,7 @@ async def kills(talk: BrokenOff, client: MarkedClient, pool: WorkerPool) -> tupl
         times = [next(iter(pool.stages(words, killed)), None) for words in STAGES.values()]
         if first is not None and None not in times:
             reached = [killed, *(at for at in times if at is not None), first]
-            for name, begin, end in zip(stages, reached, reached[1:], strict=True):
+            for name, (begin, end) in zip(stages, pairwise(reached), strict=True):
                 stages[name].append((end - begin) * 1000)
             sounds.append((first - killed) * 1000)
         else:
