@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from agent import config
+from agent.sessions.events import Event
 from bench.barge_in import p95
-from bench.broken_off import BrokenOff, Lost, told_to_end
+from bench.broken_off import BrokenOff, Lost, journalled, told_to_end
 from bench.livekit_rooms import livekit_server
 from bench.marked_client import MarkedClient
 from bench.options import Options, Unmeasured
@@ -60,19 +62,26 @@ async def kills(talk: BrokenOff, client: MarkedClient, pool: WorkerPool) -> tupl
     return sounds, stages, problems
 
 
-async def hand_overs(talk: BrokenOff, client: MarkedClient, pool: WorkerPool) -> list[float]:
-    """For each worker that is told to end the milliseconds in which nobody has the conversation."""
-    gaps = []
+async def hand_overs(talk: BrokenOff, client: MarkedClient, pool: WorkerPool) -> None:
+    """One worker after the other is told to end, between two answers."""
     for _ in range(HAND_OVERS):
         hellos, worker = len(client.hellos), await pool.holder(ROOM)
-        since = told_to_end(worker)
+        told_to_end(worker)
         await client.until(lambda before=hellos: len(client.hellos) > before, SETTLE_SECONDS)  # type: ignore[misc]
-        left, taken = pool.stages("left to another worker", since), pool.stages("the session goes on", since)
-        if left and taken:
-            gaps.append((taken[0] - left[0]) * 1000)
         await talk.ask(2, "never")
         del pool.workers[worker]
         await pool.start()
+
+
+def gaps_of(events: Iterable[Event]) -> list[float]:
+    """The milliseconds in which nobody had the conversation, each time that a worker left it in good order, by its journal."""
+    gaps, left = [], None
+    for event in events:
+        if event.type == "round_left":
+            left = event.wall_ms
+        elif event.type == "round_came" and left is not None:
+            gaps.append(float(event.wall_ms - left))
+            left = None
     return gaps
 
 
@@ -101,8 +110,9 @@ async def measure(options: Options) -> Result:
                     await client.join()
                     talk = BrokenOff(client, pool, ROOM, random.Random(1))
                     sounds, stages, problems = await kills(talk, client, pool)
-                    gaps = await hand_overs(talk, client, pool)
+                    await hand_overs(talk, client, pool)
                     wrong = await talk.end(settings)
+                    gaps = gaps_of(await journalled(settings, client.session))
                     await client.leave()
         except Failure as error:
             raise Unmeasured(str(error)) from None
