@@ -37,7 +37,7 @@ class ClientHello(Message):
     example: ClassVar[dict[str, Any]] = {"persona": "default", "language": "auto", "wants": ["subtitle"], "sdk": "visavis-web/0.1.0"}
     type: Literal["hello"] = "hello"
     session_id: Identifier | None = None
-    resume: str | None = Field(default=None, max_length=256)
+    resume: str | None = Field(default=None, max_length=256, repr=False)
     persona: str | None = Field(default=None, max_length=64)
     language: LanguageChoice | None = None
     wants: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=32)

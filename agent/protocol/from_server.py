@@ -34,7 +34,7 @@ class ResumeTicket(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    secret: str
+    secret: str = Field(repr=False)
     number: Count
     ttl_ms: Count
 
@@ -91,7 +91,7 @@ class ResumeSecret(Message):
 
     example: ClassVar[dict[str, Any]] = {"secret": "Zm9yIHRoZSBleGFtcGxl", "number": 2, "ttl_ms": 600000}
     type: Literal["resume_secret"] = "resume_secret"
-    secret: str
+    secret: str = Field(repr=False)
     number: Count
     ttl_ms: Count
 

@@ -15,7 +15,7 @@ from agent.protocol.base import MAX_PARTS
 from agent.protocol.envelope import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Envelope, decode_client, decode_server
 from agent.protocol.errors import KINDS, ProtocolError
 from agent.protocol.frames import MAX_PAYLOAD_BYTES, Flag, Frame, Kind, decode_frame
-from agent.protocol.messages import ContextUpdate, Message, PageState, Part, Playout, TextInput
+from agent.protocol.messages import ClientHello, ContextUpdate, Message, PageState, Part, Playout, ResumeSecret, ResumeTicket, TextInput
 from agent.protocol.parts import MAX_OPEN, MAX_OPEN_BYTES, Joiner, split
 
 COUNTS = st.integers(0, 2**53 - 1)
@@ -193,3 +193,9 @@ def test_the_schema_accepts_the_examples_and_nothing_stale() -> None:
     assert named == {f"client.{generate.type_of(c)}" for c in generate.client_messages()} | {
         f"server.{generate.type_of(c)}" for c in generate.server_messages()
     }
+
+
+def test_no_text_of_a_message_tells_its_secret() -> None:
+    ticket = ResumeTicket(secret="hush", number=1, ttl_ms=1)
+    messages = (ClientHello(session_id="s-1", resume="hush"), ResumeSecret(secret="hush", number=1, ttl_ms=1), ticket)
+    assert all("hush" not in f"{message} {message!r}" for message in messages)
