@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from agent.conversation.ports import Tenancy
 from agent.sessions.secrets import RENEW_MS
 from agent.sessions.tickets import Ticket
+
+RETRY_SECONDS: Final = 5.0
 
 
 class Tickets:
@@ -28,9 +31,9 @@ class Tickets:
             self.current = await self._tenancy.ticket(user)
 
     async def renew(self, user: str) -> None:
-        """Replace them in time, until cancelled. When none can be had the last one stays."""
+        """Replace them in time, until cancelled. When none can be had the last one stays; where there is none yet it is asked for soon again."""
         while True:
-            await asyncio.sleep(RENEW_MS / 1000)
+            await asyncio.sleep(RENEW_MS / 1000 if self.current is not None else RETRY_SECONDS)
             if (ticket := await self._tenancy.ticket(user)) is not None:
                 self.current = ticket
                 self._renewed(ticket)

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 POLL_MS: Final = 50
 """Who waits for a session asks as often: it may be given back any moment."""
+INSIST_MS: Final = 300
+"""A store that cannot answer a new session is asked again for so long: a file may be locked for a moment."""
 BEGIN_SECONDS: Final = 1.0
 """A new session does not wait any longer for its lease."""
 RESOLVE_SECONDS: Final = 5.0
@@ -261,8 +263,13 @@ class Ownership:
         holding.lose()
 
     async def _begin(self, holding: Holding) -> None:
-        if not holding.over:
-            self._held.add(holding)
+        if holding.over:
+            return
+        self._held.add(holding)
+        await self._ask(holding)
+        limit = steady_ms() + INSIST_MS
+        while not holding.token and not holding.over and steady_ms() < limit:
+            await asyncio.sleep(POLL_MS / 1_000)
             await self._ask(holding)
 
     async def _take(self, holding: Holding, patience_seconds: float) -> None:

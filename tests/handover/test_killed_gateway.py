@@ -174,14 +174,29 @@ async def journal(home: Path, session: str) -> list[Event]:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize(("door", "seed"), [("ws", 1), ("peer", 2)])
-async def test_after_a_kill_each_answer_is_heard_once_to_its_end_in_the_same_words(door: str, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("door", "moments"), [("ws", ("speaking", "tool")), ("peer", ("thinking", "idle"))])
+async def test_after_a_kill_each_answer_is_heard_once_to_its_end_in_the_same_words(
+    door: str, moments: tuple[str, ...], tmp_path: Path
+) -> None:
+    await killed_at(door, moments, 1, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("door", ["ws", "peer"])
+@pytest.mark.parametrize("seed", range(3))
+async def test_after_many_kills(door: str, seed: int, tmp_path: Path) -> None:
+    await killed_at(door, ("speaking", "thinking", "tool", "idle", "speaking", "speaking"), seed, tmp_path)
+
+
+async def killed_at(door: str, moments: tuple[str, ...], seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
+    last = len(moments) + 1
     talk = Talk(door, tmp_path)
     ear = talk.ear
     try:
         await talk.begin()
-        for loop, moment in enumerate(("speaking", "thinking", "tool", "idle"), start=1):
+        for loop, moment in enumerate(moments, start=1):
             begun = len(ear.messages(GenerationStart))
             talk.ask(loop, look=moment == "tool")
             await ear.until(lambda loop=loop: len(ear.messages(AsrFinal)) == loop, "the question")
@@ -195,26 +210,27 @@ async def test_after_a_kill_each_answer_is_heard_once_to_its_end_in_the_same_wor
             await talk.kill()
             await talk.begin()
             await talk.heard(loop)
-        talk.ask(5)
-        await talk.heard(5)
+        talk.ask(last)
+        await talk.heard(last)
     finally:
         await talk.end()
 
     heard = found(ear.recorder.right())
-    for loop in range(1, 6):
+    for loop in range(1, last + 1):
         times = hearings(heard, loop)
         whole = [time for time in times if is_whole(time)]
         assert len(whole) == 1, f"answer {loop}: {[[word.mark.word for word in time] for time in times]}"
         assert times[-1] is whole[0], "nothing is heard after it was heard to its end"
         for time in times[:-1]:
             assert {word.mark for word in time} <= {word.mark for word in whole[0]}, "the same words, by the same call of the model"
-    assert len(hearings(heard, 1)) == 2, "the first was broken off, and heard again"
+        if moments[loop - 1 : loop] == ("speaking",):
+            assert len(times) == 2, "it was broken off, and heard again"
     hellos = ear.messages(ServerHello)
-    assert [hello.resumed for hello in hellos] == [False, True, True, True, True]
+    assert [hello.resumed for hello in hellos] == [False, *(True for _ in moments)]
     assert len({hello.session_id for hello in hellos}) == 1
-    assert [restore.loop for restore in ear.messages(Restore)] == [0, 1, 2, 4]
+    counted = [loop if moment == "idle" else loop - 1 for loop, moment in enumerate(moments, start=1)]
+    assert [restore.loop for restore in ear.messages(Restore)] == counted
     events = await journal(tmp_path, hellos[0].session_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1)), "nothing is missing, nothing is written by two"
-    assert [event.d["text"] for event in events if event.type == "asr_final"] == [
-        question(loop, WORDS, look=loop == 3) for loop in range(1, 6)
-    ]
+    asked = [question(loop, WORDS, look=moments[loop - 1 : loop] == ("tool",)) for loop in range(1, last + 1)]
+    assert [event.d["text"] for event in events if event.type == "asr_final"] == asked
