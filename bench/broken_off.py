@@ -22,8 +22,8 @@ from bench.marked_client import MarkedClient
 from bench.retellings import faults, tellings
 from bench.worker_pool import WorkerPool
 
-Moment = Literal["idle", "asked", "thinking", "tool", "speaking", "never"]
-MOMENTS: Final[tuple[Moment, ...]] = ("idle", "asked", "thinking", "tool", "speaking")
+Moment = Literal["idle", "listening", "asked", "thinking", "tool", "speaking", "never"]
+MOMENTS: Final[tuple[Moment, ...]] = ("idle", "listening", "asked", "thinking", "tool", "speaking")
 RETURN_SECONDS: Final = 12.0
 TAKEN_SECONDS: Final = 3.0
 TOLD: Final = (
@@ -70,7 +70,9 @@ class BrokenOff:
         hellos = len(client.hellos)
         if moment != "never":
             self._victim = await self._pool.holder(self._room)
-        if moment == "idle":
+        if moment in ("idle", "listening"):
+            if moment == "listening":  # whoever speaks when it happens falls silent, and asks in another way
+                await client.speak(self._dice.uniform(0.2, 1.0))
             self._break(moment, take_away)
             await self._returned(hellos)
         await client.ask(self.loop, words, look=moment == "tool")
@@ -80,7 +82,7 @@ class BrokenOff:
         elif moment in ("thinking", "tool", "speaking"):
             await self._until(moment, words)
             self._break(moment, take_away)
-        if moment not in ("idle", "never"):
+        if moment not in ("idle", "listening", "never"):
             await self._returned(hellos)
         await self._taken(words, look=moment == "tool")
         if not await client.until(lambda: self.loop in client.heard, words * WORD_SECONDS + RETURN_SECONDS):

@@ -129,6 +129,13 @@ class MarkedClient:
         """Type a question, once."""
         await self.send(TextInput(text=question(loop, words, look=look)))
 
+    async def speak(self, seconds: float) -> None:
+        """Make a noise into the microphone that is taken for a voice; done when it was made."""
+        dice = np.random.default_rng()
+        for _ in range(round(seconds * 50)):
+            noise = dice.normal(0, 4_000, MICROPHONE_RATE // 50).astype(np.int16)
+            await self._source.capture_frame(rtc.AudioFrame(noise.tobytes(), MICROPHONE_RATE, 1, len(noise)))
+
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until something has made `condition` true. Returns whether it did in time."""
         loop = asyncio.get_running_loop()

@@ -22,37 +22,38 @@ WORDS = 8
 async def test_a_conversation_outlives_its_workers_and_livekit_server(
     mortal_server: MortalServer, shared_journal: Settings, tmp_path: Path
 ) -> None:
-    """Workers are killed while they speak and while they think, one is stopped and wakes when another goes on; livekit-server is killed and comes again; and a worker is
+    """Workers are killed while they speak, think, and listen, one is stopped and wakes when another goes on; livekit-server is killed and comes again; and a worker is
     told to end, between two answers."""
-    async with worker_pool(mortal_server.now, shared_journal, tmp_path, 4) as pool:
+    async with worker_pool(mortal_server.now, shared_journal, tmp_path, 5) as pool:
         client = MarkedClient(mortal_server.now, ROOM)
         await client.join()
         talk = BrokenOff(client, pool, ROOM, random.Random(1))
         await talk.ask(WORDS, "speaking")
         await talk.ask(WORDS, "thinking")
+        await talk.ask(3, "listening")
         assert all(hello.resumed for _, hello in client.hellos[1:])
 
         frozen = await pool.holder(ROOM)
         await talk.ask(WORDS, "speaking", stopped)
         gone_on(frozen)
         assert await pool.holder(ROOM, other_than=frozen)
-        assert len(client.hellos) == 4
+        assert len(client.hellos) == 5
 
         asking = asyncio.create_task(talk.ask(2 * WORDS, "never"))
-        assert await client.until(lambda: client.words_of(4) >= 3, 10)
+        assert await client.until(lambda: client.words_of(5) >= 3, 10)
         await mortal_server.kill()
         await mortal_server.start()
         await asking
-        assert len(client.hellos) == 5
+        assert len(client.hellos) == 6
 
         leaving, told = await pool.holder(ROOM), len(client.told)
         told_to_end(leaving)
-        assert await client.until(lambda: len(client.hellos) == 6, 10)
+        assert await client.until(lambda: len(client.hellos) == 7, 10)
         assert await pool.holder(ROOM, other_than=leaving) == frozen
         assert len(client.told) == told
         await talk.ask(3, "never")
         assert await talk.end(shared_journal) == [], talk.told()
-        assert len(client.hellos) == 6
+        assert len(client.hellos) == 7
         await client.leave()
 
 
