@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from bench.mark_tones import found
 from bench.marked import question
-from bench.retellings import Telling, Told, tellings
 from bench.server import SETTINGS
 from infra import sound_card
 from infra.browser import MICROPHONE, launch_arguments
 from infra.sound_card import SoundCard
+from tests.fixtures.heard_again import heard_once
 from tests.fixtures.network import Network, network
 from tests.fixtures.program import Program
 
@@ -104,24 +103,10 @@ async def transcript_is_whole(page: Page, loops: int) -> None:
     assert [len(text.split()) for text in answers] == [WORDS] * loops
 
 
-def told_by(card: SoundCard) -> list[Telling]:
-    sound, first = card.recording()
-    heard = found((sound * 32767).astype("int16"))
-    return tellings(Told(mark, first + at / 48_000, 0) for mark, at in heard)
-
-
-def each_is_heard_once_to_its_end(card: SoundCard, loops: int) -> dict[int, list[Telling]]:
-    """Returns the tellings of each loop. On a busy machine a word may be spoilt on its way, the last one, too."""
-    its = {loop: [telling for telling in told_by(card) if telling.loop == loop] for loop in range(1, loops + 1)}
-    for loop, times in its.items():
-        whole = [telling for telling in times if telling.words[-1].word >= WORDS - 2]
-        assert len(whole) == 1, f"answer {loop}: {[[mark.word for mark in telling.words] for telling in times]}"
-        assert whole[0] is times[-1]
-        assert whole[0].words[0].word == 0
-        assert len(whole[0].words) >= WORDS - 2
-        for broken in times[:-1]:
-            assert set(broken.words) <= set(whole[0].words), "the same words, by the same call of the model"
-    return its
+def tellings_of(card: SoundCard, loops: int) -> list[int]:
+    """How often each answer was told; each once to its end."""
+    its = heard_once((card.recording()[0] * 32767).astype("int16"), WORDS, range(1, loops + 1))
+    return [len(its[loop]) for loop in range(1, loops + 1)]
 
 
 async def test_a_page_that_is_reloaded_and_cut_off_goes_on(card: None, chromium_path: str, tmp_path: Path) -> None:
@@ -145,8 +130,7 @@ async def test_a_page_that_is_reloaded_and_cut_off_goes_on(card: None, chromium_
         await heard_out(page, 3)
         assert await page.evaluate("window.visavis.id") == session
         await transcript_is_whole(page, 3)
-        its = each_is_heard_once_to_its_end(sounds, 3)
-        assert [len(its[loop]) for loop in (1, 2, 3)] == [2, 2, 1], "what was broken off is heard again"
+        assert tellings_of(sounds, 3) == [2, 2, 1], "what was broken off is heard again"
 
 
 async def test_a_page_whose_server_is_killed_goes_on(card: None, chromium_path: str, tmp_path: Path) -> None:
@@ -160,5 +144,4 @@ async def test_a_page_whose_server_is_killed_goes_on(card: None, chromium_path: 
         await heard_out(page, 2)
         assert await page.evaluate("window.visavis.id") == session
         await transcript_is_whole(page, 2)
-        its = each_is_heard_once_to_its_end(sounds, 2)
-        assert [len(its[loop]) for loop in (1, 2)] == [2, 1]
+        assert tellings_of(sounds, 2) == [2, 1]

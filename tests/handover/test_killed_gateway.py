@@ -34,9 +34,9 @@ from agent.sessions.store import events_of
 from agent.talk.peer import PeerDoor
 from agent.talk.sound import Recorder
 from agent.talk.websocket import WebSocketDoor
-from bench.mark_tones import Heard, found
 from bench.marked import question
 from bench.server import SETTINGS
+from tests.fixtures.heard_again import heard_once
 from tests.fixtures.program import Program
 
 DOORS = {"ws": WebSocketDoor, "peer": PeerDoor}
@@ -148,23 +148,6 @@ class Talk:
         await self.ear.until(told, f"that answer {loop} was heard")
 
 
-def hearings(heard: list[Heard], loop: int) -> list[list[Heard]]:
-    """The times that an answer was heard, each from its first word."""
-    times: list[list[Heard]] = []
-    for word in heard:
-        if word.mark.loop == loop:
-            if word.mark.word == 0:
-                times.append([])
-            times[-1].append(word)
-    return times
-
-
-def is_whole(time: list[Heard]) -> bool:
-    """From the first word to the last, in order. On a busy machine one of them may be spoilt on its way."""
-    words = [word.mark.word for word in time]
-    return words[0] == 0 and words[-1] >= WORDS - 2 and words == sorted(set(words)) and len(words) >= WORDS - 1
-
-
 async def journal(home: Path, session: str) -> list[Event]:
     store = SqliteStore(home / "journal.sqlite3")
     try:
@@ -215,14 +198,7 @@ async def killed_at(door: str, moments: tuple[str, ...], seed: int, tmp_path: Pa
     finally:
         await talk.end()
 
-    heard = found(ear.recorder.right())
-    for loop in range(1, last + 1):
-        times = hearings(heard, loop)
-        whole = [time for time in times if is_whole(time)]
-        assert len(whole) == 1, f"answer {loop}: {[[word.mark.word for word in time] for time in times]}"
-        assert times[-1] is whole[0], "nothing is heard after it was heard to its end"
-        for time in times[:-1]:
-            assert {word.mark for word in time} <= {word.mark for word in whole[0]}, "the same words, by the same call of the model"
+    for loop, times in heard_once(ear.recorder.right(), WORDS, range(1, last + 1)).items():
         if moments[loop - 1 : loop] == ("speaking",):
             assert len(times) == 2, "it was broken off, and heard again"
     hellos = ear.messages(ServerHello)
