@@ -65,12 +65,18 @@ async def kills(talk: BrokenOff, client: MarkedClient, pool: WorkerPool) -> tupl
 async def hand_overs(talk: BrokenOff, client: MarkedClient, pool: WorkerPool) -> None:
     """One worker after the other is told to end, between two answers."""
     for _ in range(HAND_OVERS):
-        hellos, worker = len(client.hellos), await pool.holder(ROOM)
-        told_to_end(worker)
-        await client.until(lambda before=hellos: len(client.hellos) > before, SETTLE_SECONDS)  # type: ignore[misc]
+        worker = await pool.holder(ROOM)
+        await _hand_over(client, worker)
         await talk.ask(2, "never")
         del pool.workers[worker]
         await pool.start()
+
+
+async def _hand_over(client: MarkedClient, worker: int) -> None:
+    """Until another has greeted."""
+    hellos = len(client.hellos)
+    told_to_end(worker)
+    await client.until(lambda: len(client.hellos) > hellos, SETTLE_SECONDS)
 
 
 def gaps_of(events: Iterable[Event]) -> list[float]:

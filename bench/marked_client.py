@@ -12,6 +12,7 @@ import numpy as np
 from livekit import rtc
 
 from agent.aio import Tasks
+from agent.media.turn_taking import MICROPHONE_RATE
 from agent.protocol.envelope import Envelope, decode_server
 from agent.protocol.messages import (
     AsrFinal,
@@ -37,7 +38,6 @@ from bench.retellings import Told
 from infra.livekit_server import LiveKitServer
 
 REPORT_SECONDS: Final = 0.5
-MICROPHONE_RATE: Final = 16_000
 BEFORE_SECONDS: Final = 0.25
 """A word that began longer before its generation was told of belongs to an older one."""
 

@@ -187,11 +187,6 @@ class Returned:
     rounds: rounds.State
 
 
-def unwritten(session: str) -> Chronicle:
-    """Of a session of which nothing is written down."""
-    return Chronicle(None, session, words=False)
-
-
 def _nothing() -> None:
     """Nobody wants to be told."""
 
