@@ -39,6 +39,7 @@ TOLD: Final = (
     "resume",
     "state_update",
 )
+WRITTEN: Final = ("session", "round_came", "round_left", "llm_delta", "heard", "interrupt", "session_end")
 
 
 class Lost(AssertionError):
@@ -53,6 +54,7 @@ class BrokenOff:
         self.loop = 0
         self.breaks: list[tuple[Moment, float]] = []
         """What was going on when a worker was taken away, and when that was."""
+        self._events: list[Event] = []
         self._pool = pool
         self._room = room
         self._dice = dice
@@ -119,7 +121,7 @@ class BrokenOff:
         """Say goodbye. Returns what is wrong with what was heard and written, in words."""
         client = self.client
         await client.send(Goodbye())
-        events = await journalled(settings, client.session)
+        events = self._events = await journalled(settings, client.session)
         wrong = faults(client.told, events, client.asked, client.heard, client.sounding)
         if len({hello.session_id for _, hello in client.hellos}) != 1:
             wrong.append("the session has changed")
@@ -136,6 +138,9 @@ class BrokenOff:
         lines += [(at, f"loop {loop} counts as heard") for loop, at in self.client.heard.items()]
         lines += [(at, str(envelope.message)[:160]) for at, envelope in self.client.messages if envelope.message.type in TOLD]
         lines += [(telling.times[-1], f"loop {telling.loop}: its last word heard") for telling in tellings(self.client.told)]
+        lines += [
+            (event.wall_ms / 1000, f"journal {event.seq}: {event.type} {event.d}"[:240]) for event in self._events if event.type in WRITTEN
+        ]
         return "\n".join(f"{at:.2f} {line}" for at, line in sorted(lines))
 
 

@@ -438,6 +438,7 @@ class Conversation:
             self._answer(request.content, request)
 
     def clear(self) -> None:
+        self._recording.void()
         self._floor.drop()
 
     def _look(self) -> None:

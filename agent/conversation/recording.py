@@ -68,6 +68,8 @@ class _Answer:
     reached: set[AnswerStage] = field(default_factory=set)
     text: str = ""
     since: float = 0.0
+    void: bool = False
+    """It is given anew from what is written down of it: nothing more may be."""
 
 
 class Recording:
@@ -174,13 +176,18 @@ class Recording:
     def wrote(self, speech: Hashable | None, text: str, *, whole: bool) -> None:
         """The language model's next words; `whole`: they were its last."""
         answer, now = self._answer(speech), time.monotonic()
-        if answer is None:
+        if answer is None or answer.void:
             return
         if not answer.text:
             answer.since = now
         answer.text += text
         if whole or (answer.text and now - answer.since >= DELTA_SECONDS):
             self._delta(answer, whole=whole)
+
+    def void(self) -> None:
+        """What is being answered will be answered anew, in the words that are written down by now: what its model writes from now on is nobody's. All that was spoken is."""
+        for answer in self._answers.values():
+            answer.void, answer.text = True, ""
 
     def heard(self, pcm: bytes, now: int) -> None:
         """Microphone sound came while media sample `now` was due."""

@@ -156,9 +156,9 @@ class Speaker(Agent):
         async with contextlib.aclosing(node) as chunks:
             async for chunk in chunks:
                 self._topic.reached(speech, "first_token")
-                yield chunk
                 text = _text_of(chunk)
                 self._topic.wrote(speech, text)
+                yield chunk
                 answer += text
                 calls = calls or _calls_tools(chunk)
                 if repetition.feed(text) or len(answer) > self._longest:

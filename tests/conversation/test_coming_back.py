@@ -36,15 +36,25 @@ from agent.protocol.messages import (
 )
 from agent.sessions.chronicle import Chronicler
 from agent.sessions.secrets import ResumeRefused
+from agent.sessions.store import events_of
+from agent.sessions.stores import open_store
 from bench.instant import InstantEngines, InstantLLM
+from bench.marked import MarkedEngines, question
+from bench.marks import Mark, marks_in
+from bench.retellings import written
 from tests.conversation.client import Client
 
 USER = "ada"
 
 
 @pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Chronicler]:
-    chronicler = Chronicler(Journal(url=f"sqlite:///{tmp_path}/journal.db"))
+def settings(tmp_path: Path) -> Journal:
+    return Journal(url=f"sqlite:///{tmp_path}/journal.db")
+
+
+@pytest.fixture
+async def sessions(settings: Journal) -> AsyncIterator[Chronicler]:
+    chronicler = Chronicler(settings)
     chronicler.start()
     yield chronicler
     await chronicler.aclose()
@@ -314,6 +324,25 @@ async def test_a_client_that_is_cut_off_and_stays_at_its_door_hears_the_answer_a
     assert asked(engines) == before
     assert len(person.client.messages(ServerHello)) == 2
     assert person.client.messages(Restore)[0].lines == [Line(who="user", text="one")]
+
+
+@pytest.mark.parametrize("engines", [MarkedEngines()])
+async def test_what_a_model_writes_of_an_answer_that_is_given_anew_is_nobodys(host: ConversationHost, settings: Journal) -> None:
+    """Until it has stopped it writes a word more: the journal holds what is told, in the words in which it is."""
+    person = await arrive(host)
+    await person.ask(question(1, 16))
+    recording = person.conversation._recording
+    [speech] = recording._answers
+    person.conversation.absent()
+    recording.wrote(speech, f" {Mark(1, 4, 0).text}", whole=False)
+    person.conversation.present()
+    await person.client.until_count(AssistantText, 1)
+    told = marks_in(person.client.messages(AssistantText)[0].text)
+    await person.vanish()
+    store = open_store(settings)
+    assert written([event async for event in events_of(store, person.hello.session_id)])[1] == told
+    await store.aclose()
+    assert len({mark.call for mark in told}) == 2, "the model has gone on behind the beginning"
 
 
 async def test_nothing_can_be_resumed_without_a_journal(engines: InstantEngines) -> None:
