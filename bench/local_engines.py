@@ -12,7 +12,7 @@ from agent.engines import ConfiguredEngines
 from agent.models.errors import ModelError
 from agent.models.progress import Observer
 from agent.models.terminal import TerminalProgress
-from bench.instant import InstantLLM, InstantTTS
+from bench.instant import InstantLLM, InstantSTT, InstantTTS
 from bench.options import Unmeasured
 
 
@@ -32,16 +32,18 @@ async def local_engines() -> AsyncIterator[ConfiguredEngines]:
 
 
 class DeafenedEngines:
-    """The local ears, with an instant model and voice behind them. Implements `worker.WorkerEngines`; who made `engines` closes them."""
+    """The local ears, with an instant model and voice behind them; `understood`: and an instant recogniser, that understands every utterance so. Implements
+    `worker.WorkerEngines`; who made `engines` closes them."""
 
     ready = True
     capacity = 1
     progress = None
     answers = "an instant model"
 
-    def __init__(self, engines: ConfiguredEngines, model: InstantLLM | None = None) -> None:
+    def __init__(self, engines: ConfiguredEngines, model: InstantLLM | None = None, understood: str | None = None) -> None:
         self._engines = engines
         self._model = model or InstantLLM(lambda prompt: "All right, number one.")
+        self._understood = understood
 
     async def prepare(self, observer: Observer = lambda reading: None) -> None:
         await self._engines.prepare(observer)
@@ -50,7 +52,10 @@ class DeafenedEngines:
         return []
 
     def build(self, persona: Persona) -> Parts:
-        return dataclasses.replace(self._engines.build(persona), llm=self._model, tts=InstantTTS())
+        parts = dataclasses.replace(self._engines.build(persona), llm=self._model, tts=InstantTTS())
+        if (understood := self._understood) is None:
+            return parts
+        return dataclasses.replace(parts, stt=InstantSTT(lambda: understood))
 
     async def aclose(self) -> None:
         pass

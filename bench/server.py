@@ -1,8 +1,8 @@
-"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|chirps|few-chirps|marked]`. Prints `ready`, and for
+"""The product's own processes with instant engines: `python -m bench.server gateway|worker [real-ears|local-ears|quick-ears|chirps|few-chirps|marked]`. Prints `ready`, and for
 the gateway its address.
 
 `real-ears`: voice activity is detected by the local model, and answers are long enough to be interrupted. `local-ears`: the local recogniser and turn model
-listen, too. `chirps`: the voice marks moments, see `bench.chirps`; `few-chirps`: in answers of five words. `marked`: each word
+listen, too; `quick-ears`: an instant recogniser with the local turn model. `chirps`: the voice marks moments, see `bench.chirps`; `few-chirps`: in answers of five words. `marked`: each word
 tells which answer it is of, see `bench.marked`.
 """
 
@@ -55,6 +55,8 @@ def ears(kind: str) -> WorkerEngines:
     """What listens, and what answers at once."""
     if kind == "local-ears":
         return DeafenedEngines(ConfiguredEngines(load(), "lite"))
+    if kind == "quick-ears":
+        return DeafenedEngines(ConfiguredEngines(load(), "lite"), understood="What is the question?")
     if kind == "chirps":
         return PreparedEngines(voice=ChirpTTS, words=CHIRPING_WORDS)
     if kind == "marked":
