@@ -65,6 +65,7 @@ class MarkedClient:
         self.heard: dict[int, float] = {}
         """Loops of which the server said that they will never be heard again, and when."""
         self.hellos: list[tuple[float, ServerHello]] = []
+        """Of each agent one."""
         self.restored: list[tuple[float, Restore]] = []
         self.messages: list[tuple[float, Envelope[Any]]] = []
         self.sounding: list[tuple[float, int]] = []
@@ -230,7 +231,8 @@ class MarkedClient:
         self.messages.append((now, envelope))
         match envelope.message:
             case ServerHello() as hello:
-                self.hellos.append((now, hello))
+                if hello.resumed or not self.hellos or hello.session_id != self.session:  # else the answer to a hello that was said again
+                    self.hellos.append((now, hello))
                 self._generations.clear()
                 if hello.resume is not None:
                     self._tasks.start(self._tell(ResumeConfirm(number=hello.resume.number)), "confirm")

@@ -72,6 +72,7 @@ def free_port() -> int:
     return free_tcp_port()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (`-n 2 --dist loadgroup`), what needs models, a browser or a server stays with one of them: each would start its own.
     So does what sends sound in real time. What kills servers starts its own each time, and is with the others."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from typing import Final, Protocol
 
 from agent import config
 from agent.sessions.redis_client import ANSWER_SECONDS, PREFIX, RedisClient
+from agent.sessions.sqlite_file import make_private
 from agent.sessions.store import StoreError
 from agent.sessions.stores import SQLITE
 
@@ -135,8 +135,7 @@ class SqliteRoster:
     @contextmanager
     def _file(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            make_private(self._path)
             with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute(_SCHEMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 
 from agent.sessions.store import StoreError
 
+BUSY_PAUSE_SECONDS: Final = 0.01
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sessions (
     session TEXT PRIMARY KEY, org TEXT NOT NULL, user TEXT NOT NULL, persona TEXT NOT NULL,
@@ -27,6 +29,14 @@ CREATE TABLE IF NOT EXISTS rings (session TEXT PRIMARY KEY, ring TEXT NOT NULL) 
 """
 
 
+def make_private(path: Path) -> None:
+    """A file for its owner alone, if there is none. One that is there is not opened: to close any handle of a file takes SQLite's locks on it away from the whole process.
+    Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
 class SqliteFile:
     """One connection that writes, and one for each reading."""
 
@@ -35,12 +45,26 @@ class SqliteFile:
         self._path = path
         self._busy_seconds = busy_seconds
         with self._told():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            make_private(path)
             self.connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-            for pragma in ("auto_vacuum = INCREMENTAL", "journal_mode = WAL", "secure_delete = ON", "synchronous = NORMAL"):
+            self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self._log_ahead()
+            for pragma in ("secure_delete = ON", "synchronous = NORMAL"):
                 self.connection.execute(f"PRAGMA {pragma}")
             self.connection.executescript(SCHEMA)
+
+    def _log_ahead(self) -> None:
+        """Once for all times of the file: with a write-ahead log. For a connection that does so at the same moment SQLite itself waits not at all."""
+        limit = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > limit:
+                    raise
+                time.sleep(BUSY_PAUSE_SECONDS)
+            else:
+                return
 
     @contextmanager
     def _told(self) -> Iterator[None]:

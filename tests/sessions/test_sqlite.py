@@ -3,7 +3,9 @@
 import asyncio
 import os
 import sqlite3
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,35 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert len(files) == 3
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     await store.aclose()
+
+
+def test_several_open_a_new_file_at_the_same_moment(tmp_path: Path) -> None:
+    """The journal and the leases do."""
+    with ThreadPoolExecutor(8) as pool:
+        for attempt in range(100):
+            together = threading.Barrier(8)
+
+            def opened(_: int, file: Path = tmp_path / f"{attempt}.sqlite3", together: threading.Barrier = together) -> None:
+                together.wait()
+                SqliteStore(file).connection.close()
+
+            list(pool.map(opened, range(8)))
+
+
+async def test_nobody_else_puts_the_log_away_while_the_file_is_open_here(tmp_path: Path) -> None:
+    """Also when it has been opened here once more: the locks of a process are gone when it closes any handle of the file that SQLite does not know of."""
+    file = tmp_path / "journal.sqlite3"
+    first, second = SqliteStore(file), SqliteStore(file)
+    await first.append([opening()])
+    log = (tmp_path / "journal.sqlite3-wal").stat()
+    visitor = "import sqlite3, sys; it = sqlite3.connect(sys.argv[1]); it.execute('SELECT count(*) FROM events').fetchone(); it.close()"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", visitor, str(file))
+    assert await child.wait() == 0
+    assert (tmp_path / "journal.sqlite3-wal").stat().st_ino == log.st_ino
+    await first.append([said(2)])
+    assert len(await second.read("s-1")) == 2
+    await first.aclose()
+    await second.aclose()
 
 
 async def test_what_is_removed_gives_its_room_back(tmp_path: Path) -> None:
