@@ -116,11 +116,11 @@ def demo(config: ConfigFile = None, llm: LanguageModel = "") -> None:
 
     PORT=8080 and MODELS=auto|lite|full are read from the environment. full holds a language model; lite answers from a small list; auto chooses by RAM and disk.
     """
+    settings = _with_llm(_with_port(_load(config)), llm)  # what is wrong with them is said at once; the imports below take seconds
     from agent.engines import ConfiguredEngines
     from agent.gateway import run_gateway
     from agent.models.terminal import TerminalProgress
 
-    settings = _with_llm(_with_port(_load(config)), llm)
     try:
         engines = ConfiguredEngines(settings, models=os.environ.get("MODELS", "auto"))
     except (ConfigError, ModelError) as error:
@@ -161,10 +161,10 @@ def gateway(config: ConfigFile = None, llm: LanguageModel = "") -> None:
 @app.command()
 def worker(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     """Join LiveKit rooms as the agent. LiveKit is found by LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET."""
+    settings = _with_llm(_load(config), llm)
     from agent.engines import ConfiguredEngines
     from agent.worker import run_worker
 
-    settings = _with_llm(_load(config), llm)
     try:
         engines = ConfiguredEngines(settings, models=os.environ.get("MODELS", "auto"))
     except (ConfigError, ModelError) as error:
