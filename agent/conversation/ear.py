@@ -22,7 +22,7 @@ from livekit.agents.utils import AudioBuffer
 from agent.aio import Tasks
 from agent.conversation.backchannel import meaning_of
 from agent.conversation.ear_ports import RECENT, WINDOW, EarHost, TurnModel, VoiceActivity
-from agent.conversation.recognizers import Recognizer, Transcript
+from agent.conversation.recognizers import SETTLED_BYTES, Recognizer, Transcript
 from agent.dialogue.completeness import sounds_complete
 from agent.dialogue.going_on import joined
 from agent.media.barge_in import BargeIn, GoOn, Hold, Meaning, TakeTurn, Verdict
@@ -55,8 +55,8 @@ DIGITAL_SILENCE: Final = 4
 """A window whose samples are all smaller than this (of 32768) is silence without asking the model: muted microphones cost nothing."""
 
 
-QUIET: Final = 0.05
-"""Of the voice's level; below is a pause."""
+QUIET: Final = 0.03
+"""Of the voice's level; below is a pause. The creaking end of a third tone lies at 0.03 to 0.05: taken for a pause, the last word of 吃什么好 is not heard."""
 LEVEL_DECAY: Final = 0.995
 """A window; the level is halved in 4.4 s."""
 
@@ -114,6 +114,7 @@ class Ear(stt.STT[Any]):
         """What was said before this utterance and belongs to it."""
         self._partial_at = 0
         self._partial: asyncio.Task[None] | None = None
+        self._transcribing: asyncio.Task[None] | None = None
         self._level = 0.0
 
     # ------------------------------------------------------------------------------------------------------- what goes in
@@ -217,10 +218,11 @@ class Ear(stt.STT[Any]):
                     self._spoken = self._turns.voiced
                     self._stop_partial()
                     self._host.fell_silent((self._turns.now - decision.end + len(self._pending) // 2) / MICROPHONE_RATE)
-                    self._tasks.start(self._transcribe(decision), "transcribe")
+                    self._transcribing = self._tasks.start(self._transcribe(decision), "transcribe")
                     if self._turn_model is not None:
                         self._tasks.start(self._ask_turn_model(self._turn_model, decision), "turn-model")
                 case Resumed():
+                    self._stop_transcribing()
                     if self._settle_anticipation(used=False):
                         self._send(stt.SpeechEventType.INTERIM_TRANSCRIPT, self._latest.text + " …")
                 case Committed(end=end):
@@ -312,6 +314,11 @@ class Ear(stt.STT[Any]):
         if self._partial is not None:
             self._partial.cancel()
 
+    def _stop_transcribing(self) -> None:
+        """The user goes on: what is being found out about the sound until the pause is of no use, unless a long utterance is to be settled by it."""
+        if self._transcribing is not None and self._turns.now - self._turns.started < SETTLED_BYTES // 2:
+            self._transcribing.cancel()
+
     async def _transcribe_partial(self, utterance: int) -> None:
         try:
             transcript = await self._recognizer.transcribe(self._since(self._turns.started - PREROLL), self.language, final=False)
@@ -341,14 +348,13 @@ class Ear(stt.STT[Any]):
                 self._judge(self._barge_in.said(Meaning.NOTHING))
                 self._apply(self._turns.transcript(dip.candidate, ""))
             return
-        if utterance != self._utterance:
+        if utterance != self._utterance or not self._turns.awaits(dip.candidate):
             return
-        if self._turns.phase is Phase.PAUSED:
-            if not self._announced and self._host.busy():
-                self._judge(self._barge_in.said(meaning_of(transcript.text, self._turns.voiced)))
-            transcript = self._whole(transcript)
-            self._latest = transcript
-            self._host.heard_pause(transcript)
+        if not self._announced and self._host.busy():
+            self._judge(self._barge_in.said(meaning_of(transcript.text, self._turns.voiced)))
+        transcript = self._whole(transcript)
+        self._latest = transcript
+        self._host.heard_pause(transcript)
         decisions = self._turns.transcript(dip.candidate, transcript.text)
         if not decisions and self._turns.phase is Phase.PAUSED and transcript.text and self._announced:
             if self._anticipate and sounds_complete(transcript.text):

@@ -173,16 +173,20 @@ class TurnTaking:
             return self._dip()
         return self._judge()
 
+    def awaits(self, candidate: int) -> bool:
+        """Whether the candidate may be what is said: the user has not gone on since."""
+        return self.phase is Phase.PAUSED and candidate == self._candidate
+
     def transcript(self, candidate: int, text: str) -> list[Decision]:
         """The candidate was transcribed; an old candidate is ignored."""
-        if self.phase is not Phase.PAUSED or candidate != self._candidate:
+        if not self.awaits(candidate):
             return []
         self._text = text
         return self._judge()
 
     def hint(self, candidate: int, completeness: float) -> list[Decision]:
         """What the turn model thinks: 1 finished, 0 not. It speeds a decision up or slows it down and never makes it alone."""
-        if self.phase is not Phase.PAUSED or candidate != self._candidate:
+        if not self.awaits(candidate):
             return []
         self._complete = completeness
         return self._judge()

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from livekit.agents import stt
+from livekit.agents.language import LanguageCode
 
 from agent.config import Config, Persona
 from agent.conversation import stillness
@@ -38,8 +40,8 @@ from agent.protocol.messages import (
     StopListen,
     TextInput,
 )
-from bench.instant import InstantEngines, InstantLLM, InstantTTS
-from tests.conversation.client import begin, silence, speak
+from bench.instant import InstantEngines, InstantLLM, InstantSTT, InstantTTS
+from tests.conversation.client import VOICE, begin, silence, speak
 
 
 async def test_a_spoken_question_is_answered_in_order(host: ConversationHost) -> None:
@@ -121,6 +123,55 @@ async def test_an_answer_that_is_ready_waits_no_longer_than_it_must(monkeypatch:
     silence(conversation, 0.26)
     await client.until_count(AsrFinal, 1)
     await client.until_count(GenerationEnd, 1)
+    await host.aclose()
+
+
+class SlowRecognizer(InstantSTT):
+    """The n-th utterance that it is given is understood as n, when it may be."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: "")
+        self.asked = self.given_up = 0
+        self.asking: asyncio.Queue[int] = asyncio.Queue()
+        self.may_answer = asyncio.Event()
+
+    async def _recognize_impl(self, *args: Any, **named: Any) -> stt.SpeechEvent:
+        self.asked += 1
+        number = self.asked
+        self.asking.put_nowait(number)
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        data = stt.SpeechData(language=LanguageCode("en"), text=f"Question {number}.", confidence=1.0)
+        return stt.SpeechEvent(type=stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[data])
+
+
+class SlowEars(InstantEngines):
+    def build(self, persona: Persona) -> Parts:
+        return replace(super().build(persona), stt=SlowRecognizer())
+
+
+@pytest.mark.parametrize("engines", [SlowEars()])
+async def test_what_was_heard_until_a_pause_is_given_up_when_the_user_goes_on(engines: SlowEars) -> None:
+    host = ConversationHost(Config.model_validate({"turn": {"anticipate": "always"}}), engines)
+    conversation, client = await begin(host)
+    recognizer, model = conversation._parts.stt, conversation._parts.llm
+    assert isinstance(recognizer, SlowRecognizer)
+    assert isinstance(model, InstantLLM)
+    speak(conversation, VOICE[:4_800])
+    silence(conversation, 0.1)
+    await asyncio.wait_for(recognizer.asking.get(), 5)
+    speak(conversation, VOICE[:4_800])
+    silence(conversation, 0.1)
+    await asyncio.wait_for(recognizer.asking.get(), 5)
+    assert recognizer.given_up == 1
+    recognizer.may_answer.set()
+    silence(conversation, 1.2)
+    await client.until_count(GenerationEnd, 1)
+    assert [final.text for final in client.messages(AsrFinal)] == ["Question 2."]
+    assert len(model.asked) == 1
     await host.aclose()
 
 
