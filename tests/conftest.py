@@ -74,10 +74,8 @@ def free_port() -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n 2 --dist loadgroup`), what needs models, a browser or a server stays with one of them: each would start its own.
-    So does what sends sound in real time. What kills servers starts its own each time, and is with the others."""
+    """With several workers (`-n 2 --dist loadgroup`), what needs models, a browser or a server stays with one of them: each would start its own, and two of them at once
+    are more than two cores can do in real time. What kills servers starts its own each time, and is with the others."""
     for item in items:
-        if "handover" in item.path.parts:
-            continue
-        if "transports" in item.path.parts or any(item.get_closest_marker(name) for name in ("browser", "livekit", "models")):
+        if "handover" not in item.path.parts and any(item.get_closest_marker(name) for name in ("browser", "livekit", "models")):
             item.add_marker(pytest.mark.xdist_group("world"))

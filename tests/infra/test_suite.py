@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from infra import checks, suite
@@ -26,3 +28,9 @@ def test_no_test_collected_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 def test_the_checks_are_linter_format_types_and_import_rules() -> None:
     names = [check.name for check in checks.checks()]
     assert names[:4] == ["linter", "format", "types", "import rules"]
+
+
+@pytest.mark.models
+def test_what_is_heavy_is_one_group(request: pytest.FixtureRequest) -> None:
+    """Two browsers or two language models at once are more than two cores can do in real time."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@world")
