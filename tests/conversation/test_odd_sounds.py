@@ -89,6 +89,12 @@ async def test_a_whisper_is_understood(ears: DeafenedEngines, speaker: Speaker) 
     assert "france" in " ".join(spoken_finals(client)).lower()
 
 
+@pytest.mark.parametrize(("question", "ending"), [("今天晚上吃什么好？", "好"), ("秋天树叶为什么会变黄？", "黄")])
+async def test_a_last_word_that_creaks_is_heard(ears: DeafenedEngines, speaker: Speaker, question: str, ending: str) -> None:
+    client = await heard(ears, said(speaker, question), "zh")
+    assert spoken_finals(client)[-1].rstrip("。？！").endswith(ending)
+
+
 async def test_two_languages_in_one_sentence(ears: DeafenedEngines, speaker: Speaker) -> None:
     parts = [said(speaker, text) for text in ("我想听", "Yesterday", "这首歌，谢谢。")]
     client = await heard(ears, np.concatenate(parts), "auto")
