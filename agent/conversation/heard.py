@@ -14,6 +14,8 @@ from agent.protocol.messages import RATE
 USUAL_LAG: Final = RATE // 10
 """Between the clock and the ear, before a client has said anything: network, jitter buffer and sound card."""
 LONGEST_LAG: Final = 2 * RATE
+AHEAD: Final = RATE // 10
+"""A client's clock may be ahead of ours by so much, where it had to find it in the sound."""
 CUTS_KEPT: Final = 8
 
 
@@ -58,8 +60,9 @@ class Heard:
 
         A report of an answer that was cut corrects what is remembered of it; any other tells how far the ear lags behind.
         """
-        if t_heard > sent:
+        if t_heard > sent + AHEAD:
             return f"playout.t_heard: {t_heard} was not sent yet; the newest sample is {sent}"
+        t_heard = min(t_heard, sent)
         cuts = [cut for cut in self._cuts if cut.segment.gen == gen]
         for cut in cuts:
             text = cut.words(min(t_heard, cut.t))

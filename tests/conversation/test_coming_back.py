@@ -31,6 +31,7 @@ from agent.protocol.messages import (
     Playout,
     Restore,
     ResumeConfirm,
+    ResumeSecret,
     RoundUpdate,
     ServerHello,
 )
@@ -74,8 +75,8 @@ class Person:
         self.conversation = conversation
         self.client = client
         self.hello: ServerHello = client.messages(ServerHello)[0]
-        assert self.hello.resume is not None
-        self.tell(ResumeConfirm(number=self.hello.resume.number))
+        self.secret, number = ticket_of(client)
+        self.tell(ResumeConfirm(number=number))
 
     def tell(self, message: Any) -> None:
         self.conversation.receive(Envelope(message))
@@ -104,12 +105,20 @@ class Person:
 
 async def arrive(host: ConversationHost, *, user: str = USER, **hello: Any) -> Person:
     client = Client()
-    return Person(await host.open(client, ClientHello(**hello), identity=user), client)
+    conversation = await host.open(client, ClientHello(**hello), identity=user)
+    if client.messages(ServerHello)[0].resume is None:  # the disk took its time
+        await client.until_count(ResumeSecret, 1)
+    return Person(conversation, client)
+
+
+def ticket_of(client: Client) -> tuple[str, int]:
+    """The secret to come back with, and its number."""
+    told = client.messages(ServerHello)[0].resume or client.messages(ResumeSecret)[0]
+    return told.secret, told.number
 
 
 async def return_(host: ConversationHost, person: Person, *, user: str = USER, **hello: Any) -> Person:
-    assert person.hello.resume is not None
-    return await arrive(host, user=user, session_id=person.hello.session_id, resume=person.hello.resume.secret, **hello)
+    return await arrive(host, user=user, session_id=person.hello.session_id, resume=person.secret, **hello)
 
 
 def asked(engines: InstantEngines) -> int:
@@ -309,6 +318,18 @@ async def test_the_page_on_the_screen_is_remembered(host: ConversationHost) -> N
 async def test_who_never_reports_is_taken_to_have_heard(host: ConversationHost) -> None:
     person = await arrive(host)
     await person.ask("one")
+    await person.client.until(lambda: "heard" in person.statuses())
+
+
+async def test_a_clock_that_is_a_little_ahead_counts(host: ConversationHost) -> None:
+    """A client that finds our clock in the sound is never quite right; far ahead it is wrong."""
+    person = await arrive(host)
+    await person.ask("one")
+    await person.client.until_count(GenerationEnd, 1)
+    end = next(e for e in person.client.received if isinstance(e.message, GenerationEnd))
+    person.tell(Playout(gen=end.gen, t_heard=person.conversation._timeline.t + 48_000))
+    assert "heard" not in person.statuses()
+    person.tell(Playout(gen=end.gen, t_heard=person.conversation._timeline.t + 2_000))
     await person.client.until(lambda: "heard" in person.statuses())
 
 
