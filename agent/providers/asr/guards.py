@@ -13,6 +13,8 @@ _MIN_COPIES: Final = 3
 _MIN_REPEATED: Final = 12
 """Tokens: “no, no, no, no” and “555 5555” are fine, a sentence said three times over is not."""
 _MAX_PERIOD: Final = 40
+_SENTENCE: Final = 6
+"""Letters of a text that is written twice: fewer, and it may have been said twice, 你好你好."""
 
 
 def is_silent(pcm: Sound) -> bool:
@@ -34,3 +36,16 @@ def repeated(tokens: Sequence[Hashable]) -> int:
         if copies >= _MIN_COPIES and copies * period >= _MIN_REPEATED:
             return (copies - 1) * period
     return 0
+
+
+def once(text: str) -> str:
+    """A text that was written twice over, without the second time; whatever marks stand between.
+
+    >>> once("秋天树叶为什么会变黄？秋天树叶为什么会变黄。")
+    '秋天树叶为什么会变黄？'
+    """
+    places = [place for place, character in enumerate(text) if character.isalnum()]
+    half, odd = divmod(len(places), 2)
+    if odd or half < _SENTENCE or any(text[one] != text[two] for one, two in zip(places[:half], places[half:], strict=True)):
+        return text
+    return text[: places[half]].rstrip()

@@ -14,7 +14,7 @@ import numpy as np
 
 from agent.models.errors import ModelCorrupt, ModelMissing
 from agent.providers.asr.chinese import tidy
-from agent.providers.asr.guards import is_silent, repeated
+from agent.providers.asr.guards import is_silent, once, repeated
 from agent.providers.asr.languages import Language
 from agent.providers.asr.log_mel import HOP, log_mel
 from agent.providers.asr.pieces import SAMPLE_RATE, Sound, pieces
@@ -154,7 +154,7 @@ class Whisper:
             return ""
         if not _believable(text, score, result.no_speech_prob):
             return "" if result.no_speech_prob >= _SAID else None
-        return tidy(text) if language == "zh" else text
+        return once(tidy(text)) if language == "zh" else text
 
     def _text(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens[: len(tokens) - repeated(tokens)])).strip("\ufffd ")
