@@ -53,7 +53,7 @@ async def contend(
             child = await stack.enter_async_context(program(*arguments, env={**env, "BENCH_FIRST_ROOM_SECONDS": "0"}))
             await child.line("ready")
             if crowd:
-                others = [f"crowd-{number}" for number in range(crowd)]
+                others = [f"crowd-{ears}-{number}" for number in range(crowd)]
                 people = await stack.enter_async_context(
                     program("bench.rooms", "dispatch", *others, env={**env, "BENCH_FIRST_ROOM_SECONDS": "0"})
                 )
