@@ -179,10 +179,9 @@ class Attendants:
             place.release()
 
     def terminate(self, job_id: str) -> None:
-        """When an agent joins a room anew, after a cut, livekit-server ends the job of who it was before: that is not meant."""
         attendance = self._attendances.get(job_id) or self._again.get(job_id)
-        if attendance is not None and attendance.settled:
-            attendance.leave("livekit-server has ended the job")
+        if attendance is not None:
+            attendance.dismiss()
 
     def load(self) -> Load:
         return Load(self._host.count, self._host.capacity, len(self._attendances), self.draining, self._reserve())

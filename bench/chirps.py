@@ -23,7 +23,7 @@ RATE: Final = 48_000
 CHIRP_SECONDS: Final = 0.02
 _FROM_HZ: Final = 2_500
 _TO_HZ: Final = 7_000
-_SHORTEST_WORD: Final = 0.42
+SHORTEST_WORD: Final = 0.42
 _SPREAD: Final = 0.2
 """Words differ in length by so much, so that no chirp is taken for its neighbour."""
 BEFORE: Final = 0.08
@@ -58,10 +58,11 @@ def found(heard: Signal) -> list[int]:
 
 
 class ChirpTTS(tts.TTS[Any]):
-    """Every word is a vowel, lips that close at the chirp, and the vowel again; words take turns at `VOWELS`."""
+    """Every word is a vowel, lips that close at the chirp, and the vowel again; words take turns at `VOWELS`. `shortest`: the seconds of a word, at least."""
 
-    def __init__(self) -> None:
+    def __init__(self, shortest: float = SHORTEST_WORD) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
+        self.shortest = shortest
         self.random = np.random.default_rng(3)
         self.vowels = itertools.cycle(VOWELS)
 
@@ -74,20 +75,20 @@ class _Chirping(TimedStream):
         voice = self._tts
         assert isinstance(voice, ChirpTTS)
         output_emitter.initialize(request_id="chirps", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
-        pcm, timing = say(self._input_text, voice.random, voice.vowels)
+        pcm, timing = say(self._input_text, voice.random, voice.vowels, voice.shortest)
         self._tell(timing)
         output_emitter.push(pcm.tobytes())
         output_emitter.flush()
 
 
-def say(text: str, random: np.random.Generator, vowels: Iterator[str]) -> tuple[Pcm, Timing]:
+def say(text: str, random: np.random.Generator, vowels: Iterator[str], shortest: float) -> tuple[Pcm, Timing]:
     """The sound of `text`, and its times."""
     parts: list[Signal] = []
     sounds: list[Sound] = []
     words: list[SpokenWord] = []
     at = 0.0
     for word, vowel in zip(re.finditer(r"\S+", text), vowels, strict=False):
-        seconds = _SHORTEST_WORD + _SPREAD * random.random()
+        seconds = shortest + _SPREAD * random.random()
         part = _syllables(round(seconds * RATE), random)
         middle, half = round(BEFORE * RATE), round(CHIRP_SECONDS * RATE) // 2
         part[middle - half : middle + half] = part[middle - half : middle + half] * 0.1 + chirp()

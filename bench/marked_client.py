@@ -4,6 +4,7 @@ end. Nothing of it waits for a particular agent: agents may come and go."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -38,6 +39,8 @@ from bench.retellings import Told
 from infra.livekit_server import LiveKitServer
 
 REPORT_SECONDS: Final = 0.5
+HELLO_SECONDS: Final = 0.5
+"""Until hello is said again."""
 BEFORE_SECONDS: Final = 0.25
 """A word that began longer before its generation was told of belongs to an older one."""
 
@@ -79,6 +82,8 @@ class MarkedClient:
         self._tasks = Tasks("client")
         self._news = asyncio.Event()
         self._seq = 0
+        self._hello: ServerHello | None = None
+        self._greeted = asyncio.Event()
         self._listener = Listener()
         self._ear: asyncio.Task[None] | None = None
         self._generations: list[_Generation] = []
@@ -91,9 +96,15 @@ class MarkedClient:
         await self._enter()
         self._tasks.start(self._report(), "reports")
         async with asyncio.timeout(30):
-            while not self.hellos:
-                await self.send(ClientHello(sdk="visavis-bench"))
-                await self.until(lambda: bool(self.hellos), 0.5)
+            await self._introduce()
+
+    async def _introduce(self) -> None:
+        """Say hello until an agent does, as the web SDK: what is said in a room while one of both is not there is lost, and the agent learns from it that we have missed a part."""
+        self._greeted.clear()
+        while not self._greeted.is_set():
+            await self._tell(ClientHello(sdk="visavis-bench"))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._greeted.wait(), HELLO_SECONDS)
 
     async def join_again(self) -> None:
         """Be in the room again: by itself livekit.rtc comes back where the connection broke off, but not when livekit-server has thrown us out. Raises `TimeoutError`."""
@@ -108,6 +119,7 @@ class MarkedClient:
         keys = self._server.keys
         self.room.on("track_subscribed", self._subscribed)
         self.room.on("data_received", self._data)
+        self.room.on("reconnected", lambda: self._tasks.start(self._introduce(), "hello again"))
         self.room.register_text_stream_handler(TOPIC, self._stream)
         options = rtc.RoomOptions(rtc_config=rtc.RtcConfiguration(ice_servers=[rtc.IceServer(urls=["stun:127.0.0.1:3478"])]))
         await self.room.connect(self._server.url, token(keys.api_key, keys.api_secret, self._name, self._identity, dispatch=True), options)
@@ -205,14 +217,16 @@ class MarkedClient:
             generation = self._generations[-1] if self._generations else None
             if generation is None or generation.done or (heard := self._heard_media(generation)) is None:
                 continue
-            generation.done = generation.end is not None and heard >= generation.end
-            await self._tell(Playout(gen=generation.gen, t_heard=heard))
+            told = await self._tell(Playout(gen=generation.gen, t_heard=heard))
+            generation.done = told and generation.end is not None and heard >= generation.end
 
-    async def _tell(self, message: Message) -> None:
+    async def _tell(self, message: Message) -> bool:
+        """Returns whether the room was there to take it."""
         try:
             await self.send(message)
         except rtc.participant.PublishDataError:
-            return  # the room is not there just now
+            return False
+        return True
 
     # ------------------------------------------------------------------------------------------------------- messages
 
@@ -231,14 +245,16 @@ class MarkedClient:
         self.messages.append((now, envelope))
         match envelope.message:
             case ServerHello() as hello:
-                if hello.resumed or not self.hellos or hello.session_id != self.session:  # else the answer to a hello that was said again
-                    self.hellos.append((now, hello))
-                self._generations.clear()
+                self._greeted.set()
+                self._hello = hello
+                if not self.hellos or hello.session_id != self.session:
+                    self._meet(now)
                 if hello.resume is not None:
                     self._tasks.start(self._tell(ResumeConfirm(number=hello.resume.number)), "confirm")
             case ResumeSecret(number=number):
                 self._tasks.start(self._tell(ResumeConfirm(number=number)), "confirm")
             case Restore() as restore:
+                self._meet(now)
                 self.restored.append((now, restore))
                 for line in restore.lines:
                     if line.who == "user":
@@ -257,6 +273,12 @@ class MarkedClient:
                 self.heard.setdefault(loop, now)
         self.on_message(envelope.message)
         self._news.set()
+
+    def _meet(self, now: float) -> None:
+        """An agent begins, or goes on: any other hello only answers one of ours that was said again."""
+        if self._hello is not None:
+            self.hellos.append((now, self._hello))
+        self._generations.clear()
 
     def _taken(self, text: str) -> None:
         if (what := asked(text)) is not None:

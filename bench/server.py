@@ -41,6 +41,8 @@ class PreparedEngines(InstantEngines):
         pass
 
 
+APART_SECONDS: Final = 0.9
+"""Between two chirps where few are listened to: nobody takes one for its neighbour, however late it comes."""
 LONG_WORDS: Final = 30
 CHIRPING_WORDS: Final = 20
 
@@ -62,7 +64,7 @@ def ears(kind: str) -> WorkerEngines:
     if kind == "marked":
         return MarkedEngines()
     if kind == "few-chirps":
-        return PreparedEngines(voice=ChirpTTS, answer=lambda context: "One two three four five.")
+        return PreparedEngines(voice=lambda: ChirpTTS(APART_SECONDS), answer=lambda context: "One two three four five.")
     return PreparedEngines(ears=silero(), words=LONG_WORDS) if kind == "real-ears" else PreparedEngines()
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from livekit.agents.voice.events import FunctionToolsExecutedEvent
+from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.conversation.ear_ports import VoiceEvent
 from agent.conversation.ports import Chronicle
@@ -217,6 +218,8 @@ class Recording:
         if speech is None:
             return None
         if speech not in self._answers:
+            if isinstance(speech, SpeechHandle) and speech.interrupted:
+                return None  # given up before its first word: what its model writes is nobody's
             self._count += 1
             self._answers[speech] = _Answer(self._count)
         return self._answers[speech]

@@ -43,6 +43,8 @@ HELLO_SECONDS: Final = 0.5
 ACTIVE_SECONDS: Final = 5.0
 """How long a participant may take from joining until messages reach it."""
 LAST_WORD_SECONDS: Final = 1.0
+DISMISSED_SECONDS: Final = 1.0
+"""Until a job that was ended is left: by then livekit-server has thrown us out if it shuts down."""
 FAREWELL_SECONDS: Final = 2.0
 """How long an agent that cannot talk stays: livekit-server collects changes of attributes, and forgets those of who has left."""
 APOLOGY_SECONDS: Final = 10.0
@@ -156,11 +158,6 @@ class Attendance:
         return self._caller.guest is not None and self._over is None
 
     @property
-    def settled(self) -> bool:
-        """Whether we are in the room, and have been for a while."""
-        return self._connection.settled
-
-    @property
     def at_rest(self) -> bool:
         """Whether there is a conversation that another worker could go on with, and nobody would hear it."""
         return self._over is None and self._caller.guest is not None and self._caller.guest.at_rest()
@@ -171,6 +168,16 @@ class Attendance:
             logger.info("job %s: left to another worker: %s", self._invitation.job_id, reason)
         self._handing_over = True
         self.leave(reason)
+
+    def dismiss(self) -> None:
+        """livekit-server has ended the job. It does so, too, a moment before it throws everybody out because it shuts down, and when an agent joins a room anew after a cut,
+        to the job of who that was before: neither is meant."""
+        if self._connection.settled:
+            asyncio.get_running_loop().call_later(DISMISSED_SECONDS, self._dismissed)
+
+    def _dismissed(self) -> None:
+        if self._connection.settled:
+            self.leave("livekit-server has ended the job")
 
     def leave(self, reason: str) -> None:
         """End the stay. The first reason counts."""

@@ -366,6 +366,27 @@ async def test_what_a_model_writes_of_an_answer_that_is_given_anew_is_nobodys(ho
     assert len({mark.call for mark in told}) == 2, "the model has gone on behind the beginning"
 
 
+@pytest.mark.parametrize("engines", [MarkedEngines()])
+async def test_a_first_word_that_comes_after_the_client_is_gone_is_nobodys(host: ConversationHost, settings: Journal) -> None:
+    """The model was still thinking: the question is asked again, and the journal holds what is told, and nothing else."""
+    person = await arrive(host)
+    person.conversation.text_input(question(1, 6))
+    session = person.conversation._answering._session
+    await person.client.until(lambda: session.current_speech is not None)
+    speech = session.current_speech
+    person.conversation.absent()
+    person.conversation._recording.wrote(speech, Mark(1, 0, 0).text, whole=False)
+    person.conversation.present()
+    await person.client.until_count(AssistantText, 1)
+    told = person.client.messages(AssistantText)[0].text
+    await person.vanish()
+    store = open_store(settings)
+    wrote = [event.d["text"] async for event in events_of(store, person.hello.session_id) if event.type == "llm_delta"]
+    await store.aclose()
+    assert len(marks_in(told)) == 6
+    assert "".join(wrote) == told
+
+
 async def test_nothing_can_be_resumed_without_a_journal(engines: InstantEngines) -> None:
     host = ConversationHost(Config(), engines)
     client = Client()

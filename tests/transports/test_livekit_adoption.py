@@ -293,6 +293,24 @@ async def test_a_conversation_at_rest_is_handed_over_without_a_word(livekit_serv
         assert (guest.handed_over, stage.host.count, len(ann.messages)) == (True, 0, told)
 
 
+@pytest.mark.parametrize("shuts_down", [True, False])
+async def test_a_job_that_ends_because_the_server_shuts_down_is_left_to_another_worker(
+    livekit_server: Any, monkeypatch: pytest.MonkeyPatch, shuts_down: bool
+) -> None:
+    """livekit-server ends its jobs first, and throws everybody out then. Where an operator has ended the job nobody goes on."""
+    monkeypatch.setattr("agent.transports.livekit_connection.SETTLED_SECONDS", 0.0)
+    async with staged(livekit_server) as stage, Person(stage, "ann", room_name()) as ann:
+        await ann.join()
+        await ann.introduce(ClientHello())
+        guest = await stage.guest()
+        ((job, attendance),) = stage.attendants._attendances.items()
+        stage.attendants.terminate(job)
+        if shuts_down:
+            attendance._room.emit("disconnected", rtc.DisconnectReason.Value("SERVER_SHUTDOWN"))
+        await until(lambda: guest.ended is not None and not stage.attendants.rooms(), what="the agent's leaving")
+        assert (guest.handed_over, stage.host.count) == (shuts_down, 0)
+
+
 # ----------------------------------------------------------------------------------------------------------- a worker that is to end
 
 
