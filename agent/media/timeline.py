@@ -157,8 +157,11 @@ class Timeline:
 
     @property
     def flowing(self) -> bool:
-        """Whether the next block holds content."""
-        return not self.held and self.current is not None and self.current.ready(self.t) > 0
+        """Whether the next block is full of content, or ends a segment. Any other has to wait until it is due: the rest of it may be about to come."""
+        if self.held or (segment := self.current) is None:
+            return False
+        ready = segment.ready(self.t)
+        return ready >= BLOCK_SAMPLES or (segment.closed and ready > 0)
 
     def open(self, gen: int, wait: int = 0) -> Segment:
         """Begin a segment behind those that are there. It is not heard within the next `wait` samples, unless all of it is there before."""

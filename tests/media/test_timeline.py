@@ -87,6 +87,25 @@ def test_a_scrap_of_sound_does_not_begin_an_answer_and_a_whole_scrap_does() -> N
     assert [f.event for f in drain(timeline, 40)[1]] == [Ended(), Started(), Ended()]
 
 
+def test_a_block_that_is_not_full_waits_until_it_is_due() -> None:
+    """Whoever pulls ahead of time would tear a hole into the voice that is about to go on."""
+    timeline = Timeline()
+    segment = timeline.open(1)
+    timeline.append(segment, tone(BLOCK_SAMPLES + 400))
+    assert timeline.flowing
+    drain(timeline, 1)
+    assert not timeline.flowing
+    timeline.append(segment, tone(BLOCK_SAMPLES - 400))
+    assert timeline.flowing
+    drain(timeline, 1)
+    timeline.append(segment, tone(400))
+    assert not timeline.flowing
+    timeline.close(segment)
+    assert timeline.flowing, "nothing more will come"
+    drain(timeline, 30)
+    assert timeline.late == 0
+
+
 def test_a_segment_that_waits_begins_in_time_or_when_all_is_there() -> None:
     timeline = Timeline()
     slow, short = timeline.open(1, wait=2 * BLOCK_SAMPLES), timeline.open(2, wait=1_000 * BLOCK_SAMPLES)
