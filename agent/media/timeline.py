@@ -21,6 +21,8 @@ from agent.media.block import BLOCK_SAMPLES, SILENCE, Block, Pcm
 
 CLOSING_SAMPLES: Final = BLOCK_SAMPLES * 10
 """A segment ends with 200 ms of silence, which carries what hangs on its end."""
+CLOSING: Final[Pcm] = np.zeros(CLOSING_SAMPLES, np.int16)
+CLOSING.setflags(write=False)
 KEPT_BLOCKS: Final = 75
 """Blocks of a segment that are kept after they were pulled (1.5 s): how far a resume can go back."""
 
@@ -197,7 +199,8 @@ class Timeline:
         if segment.closed or segment.dropped:
             return
         if segment.appended or segment.until:
-            blank = np.zeros(max(CLOSING_SAMPLES, segment.until - segment.appended), np.int16)
+            lacking = segment.until - segment.appended
+            blank = CLOSING if lacking <= CLOSING_SAMPLES else np.zeros(lacking, np.int16)
             segment._chunks.append(blank)
             segment.appended += len(blank)
         segment.closed = True

@@ -123,7 +123,7 @@ async def test_a_program_that_never_answers_is_ended(tmp_path: Path) -> None:
     silent.write_text("#!/bin/sh\necho starting\nexec sleep 60\n")
     silent.chmod(0o755)
     with pytest.raises(Failure, match=r"(?s)does not answer on port .* starting"):
-        async with running(silent, {"port": Ports.free().http}, Keys.new(), ready_seconds=3):
+        async with running(silent, configuration({}, Ports.free()), Keys.new(), ready_seconds=3):
             pass
 
 
