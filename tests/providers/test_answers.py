@@ -54,3 +54,13 @@ async def test_answers_are_fit_to_be_spoken(process: LlamaProcess, language: Lan
     for question in QUESTIONS[language][:5]:
         given = await answer(process, question, language)
         assert not problems(question, given, language), f"{question} → {given}"
+
+
+@pytest.mark.parametrize(
+    ("question", "language"), [("Who are you?", "en"), ("Who made you?", "en"), ("你是谁？", "zh"), ("你是谁开发的？", "zh")]
+)
+async def test_it_is_itself_and_nobodys(process: LlamaProcess, question: str, language: Language) -> None:
+    """The model was trained to name companies as its maker."""
+    given = await answer(process, question, language)
+    assert any(word in given for word in ("Vera", "open software", "开源")), given
+    assert not any(company in given for company in ("OpenAI", "Alibaba", "Anthropic", "Google", "阿里")), given
