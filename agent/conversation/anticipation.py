@@ -1,4 +1,4 @@
-"""What a language model may offer beyond livekit-agents' interface, so that less is left to do when the user has finished."""
+"""What a language model or a voice may offer beyond livekit-agents' interface, so that less is left to do when the user has finished."""
 
 from __future__ import annotations
 
@@ -18,3 +18,11 @@ class ReadsAhead(Protocol):
 
         `ending`: whether the last message is complete (closed) or goes on (open).
         """
+
+
+@runtime_checkable
+class SaysAhead(Protocol):
+    """A voice that can begin with what will have to be said next, at no price. (One that is paid by the letter should not.)"""
+
+    def say_ahead(self, text: str | None) -> None:
+        """Begin to say this to nobody; returns at once. It counts if it is asked for next, to the letter; another text, or None, takes its place."""

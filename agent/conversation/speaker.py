@@ -11,14 +11,14 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection,
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from livekit import rtc
-from livekit.agents import Agent, llm
+from livekit.agents import Agent, llm, tts
 from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import ModelSettings
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from agent.config import Persona
 from agent.conversation.aligning import Aligning
-from agent.conversation.anticipation import ReadsAhead
+from agent.conversation.anticipation import ReadsAhead, SaysAhead
 from agent.conversation.face import FaceOf, Tags
 from agent.conversation.output import current_speech
 from agent.conversation.script import Action, Script, Scripts
@@ -233,7 +233,7 @@ class Speaker(Agent):
             return script.ahead(round(samples)) / RATE
 
         tags = Tags(self._persona.commands)
-        pieces = self._pieces(tags.without(text), lambda: self._tempo.room(ahead()))
+        pieces = self._pieces(tags.without(text), voice, lambda: self._tempo.room(ahead()))
         done, was_ahead = None, 0.0
         try:
             async for piece in pieces:
@@ -269,6 +269,8 @@ class Speaker(Agent):
             async for piece in pieces:  # the answer goes on as text
                 script.write(round(samples), piece.written)
         finally:
+            if isinstance(voice, SaysAhead):
+                voice.say_ahead(None)
             if samples == 0:
                 self._scripts.discard(speech, script)
 
@@ -277,11 +279,13 @@ class Speaker(Agent):
             if isinstance(tag, Command):
                 script.act(at, Action(tag.name, tag.value, self._persona.commands[tag.name]))
 
-    async def _pieces(self, text: AsyncIterable[str], room: Callable[[], int]) -> AsyncGenerator[Piece, None]:
-        """Pieces of the text, each as it was written and as it is spoken."""
+    async def _pieces(self, text: AsyncIterable[str], voice: tts.TTS[Any], room: Callable[[], int]) -> AsyncGenerator[Piece, None]:
+        """Pieces of the text, each as it was written and as it is spoken. The voice hears of the first one as soon as it can be guessed."""
         pieces = SpeechPieces("zh" if self._topic.language == "zh" else "en", room)
         async for delta in text:
             for piece in pieces.feed(delta):
                 yield piece
+            if isinstance(voice, SaysAhead) and (foreseen := pieces.foreseen()):
+                voice.say_ahead(foreseen)
         for piece in pieces.flush():
             yield piece

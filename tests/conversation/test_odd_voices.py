@@ -19,6 +19,7 @@ from agent.media.block import BLOCK_SAMPLES
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import RATE, AssistantText, AssistantTextDelta, ErrorMessage, GenerationEnd, Playout, StateUpdate, TextInput
 from bench.instant import InstantEngines, tone
+from bench.marked import MarkedEngines, MarkedTTS, question
 from tests.conversation.client import begin
 
 HZ = 600
@@ -131,3 +132,37 @@ async def test_reports_of_a_confused_client_change_nothing(host: ConversationHos
     told = [record.getMessage() for record in caplog.records if "playout.t_heard" in record.getMessage()]
     assert any("was not sent yet" in line for line in told)
     assert any("heard already" in line for line in told)
+
+
+class EagerTTS(MarkedTTS):
+    """Hears of what will have to be said, and says nothing ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreseen: list[str | None] = []
+        self.asked: list[str] = []
+
+    def say_ahead(self, text: str | None) -> None:
+        self.foreseen.append(text)
+
+    def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> tts.ChunkedStream:
+        self.asked.append(text)
+        return super().synthesize(text, conn_options=conn_options)
+
+
+class EagerEngines(MarkedEngines):
+    def build(self, persona: Persona) -> Parts:
+        self.voice = EagerTTS()
+        return replace(super().build(persona), tts=self.voice)
+
+
+async def test_a_voice_that_can_begin_early_hears_of_the_first_piece_before_it_is_sure() -> None:
+    engines = EagerEngines()
+    host = ConversationHost(Config(), engines)
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text=question(1, 12))))
+    await client.until_count(AssistantText, 1)
+    voice = engines.voice
+    assert len(voice.asked) > 1
+    assert voice.foreseen == [voice.asked[0], None], "the first piece of the answer, and nothing when it is over"
+    await host.aclose()

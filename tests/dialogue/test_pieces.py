@@ -61,6 +61,39 @@ def test_what_is_said_for_what_was_written(text: str, pieces: list[tuple[str, st
     assert [piece.written for piece in found] == [written for written, _ in pieces]
 
 
+@settings(max_examples=400, deadline=None)
+@given(cut(st.one_of(wild_texts, spoken_texts)))
+def test_looking_ahead_changes_nothing(text_and_deltas: tuple[str, list[str]]) -> None:
+    _, deltas = text_and_deltas
+    stream, found = SpeechPieces(), list[Piece]()
+    for delta in deltas:
+        found += stream.feed(delta)
+        stream.foreseen()
+    assert found + stream.flush() == pieces_of(deltas)
+
+
+@pytest.mark.parametrize(
+    ("written", "foreseen"),
+    [
+        ("The capital of France", "The capital of France"),
+        ("It takes about 5", "It takes about five"),
+        ("**Spiders** have eight", "Spiders have eight"),
+        ("The capital of", None),  # nobody pauses there
+        ("The capital", None),
+        ("Sure", None),
+        ("中国的首都", None),
+        ("", None),
+    ],
+)
+def test_the_first_piece_is_foreseen_a_word_early(written: str, foreseen: str | None) -> None:
+    stream = SpeechPieces()
+    assert stream.feed(written) == []
+    assert stream.foreseen() == foreseen
+    if foreseen is not None:
+        assert stream.feed(" is well known")[0].spoken == foreseen
+        assert stream.foreseen() is None, "only the first"
+
+
 def test_a_flush_begins_anew() -> None:
     stream = SpeechPieces()
     first = stream.feed("**Hello there") + stream.flush()

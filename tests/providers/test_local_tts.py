@@ -124,6 +124,49 @@ async def test_a_closed_request_stops_computing(studio: Studio) -> None:
     assert studio.en.texts == ["One."]
 
 
+async def test_what_was_said_ahead_is_not_said_again(studio: Studio) -> None:
+    local = LocalTTS("local.auto", studio.lanes)
+    local.say_ahead("The capital of France")
+    local.say_ahead("The capital of France")
+    assert await asyncio.to_thread(studio.en.entered.wait, 10)
+    frame = await local.synthesize("The capital of France", conn_options=ONCE).collect()
+    assert frame.duration == pytest.approx(0.1)
+    await local.synthesize("The capital of France", conn_options=ONCE).collect()
+    assert studio.en.texts == ["The capital of France"] * 2, "it counts once"
+    await local.aclose()
+
+
+@pytest.mark.parametrize("instead", ["The capital of France,", None])
+async def test_what_was_guessed_wrongly_is_given_up(studio: Studio, instead: str | None) -> None:
+    local = LocalTTS("local.auto", studio.lanes)
+    studio.en.hold.clear()
+    local.say_ahead("The capital of France")
+    assert await asyncio.to_thread(studio.en.entered.wait, 10)
+    asked = asyncio.create_task(local.synthesize(instead, conn_options=ONCE).collect()) if instead else None
+    if asked is None:
+        local.say_ahead(None)
+    assert await asyncio.to_thread(studio.en.stopped.wait, 10)
+    studio.en.hold.set()
+    if asked is not None:
+        assert (await asked).duration == pytest.approx(0.1)
+    await local.aclose()
+
+
+async def test_nothing_is_said_ahead_by_a_voice_that_others_want_or_in_two_parts(studio: Studio) -> None:
+    local, other = LocalTTS("local.auto", studio.lanes), LocalTTS("local.auto", studio.lanes)
+    local.say_ahead("Hello. Goodbye.")
+    assert local._ahead is None
+    studio.en.hold.clear()
+    asked = asyncio.create_task(other.synthesize("Somebody else.", conn_options=ONCE).collect())
+    assert await asyncio.to_thread(studio.en.entered.wait, 10)
+    local.say_ahead("The capital of France")
+    studio.en.hold.set()
+    await asked
+    assert studio.en.texts == ["Somebody else."]
+    await local.aclose()
+    await other.aclose()
+
+
 async def test_an_overloaded_voice_says_so_at_once(studio: Studio) -> None:
     studio.en.hold.clear()
     local = [LocalTTS("local.auto", studio.lanes) for _ in range(4)]

@@ -12,6 +12,7 @@ from typing import Final
 from livekit.agents import APIConnectionError, APIConnectOptions, APIStatusError, APITimeoutError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
+from agent.aio import Tasks
 from agent.models.errors import ModelError
 from agent.providers.local.lane import LaneClosed, LaneFull
 from agent.providers.timing import Sound, Timing, placed
@@ -41,6 +42,9 @@ class LocalTTS(tts.TTS[str]):
         self._lanes = dict(lanes)
         self._language = language
         self._voice = voice
+        self._tasks = Tasks("voice")
+        self._ahead: tuple[Piece, asyncio.Task[Speech]] | None = None
+        """What is being said before it is asked for."""
 
     @property
     def model(self) -> str:
@@ -59,9 +63,8 @@ class LocalTTS(tts.TTS[str]):
             raise APIStatusError(f"{self._name}: expected at most {MAX_TEXT} characters at once, got {len(text)}", status_code=400)
         said = False
         for piece in self.plan(text):
-            lane = self._lanes[piece.language]
             try:
-                yield await lane.speak(piece.text, key=id(self), voice=self._voice)
+                yield await self._say(piece)
             except LaneFull as error:
                 raise APIStatusError(str(error), status_code=429, retryable=False) from error
             except LaneClosed as error:
@@ -71,6 +74,30 @@ class LocalTTS(tts.TTS[str]):
             said = True
         if not said:
             yield silence(0.05)
+
+    async def _say(self, piece: Piece) -> Speech:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == piece:
+            return await ahead[1]
+        if ahead is not None:
+            ahead[1].cancel()
+        return await self._lanes[piece.language].speak(piece.text, key=id(self), voice=self._voice)
+
+    def say_ahead(self, text: str | None) -> None:
+        """Implements `SaysAhead`, while nobody else wants the voice."""
+        plan = self.plan(text) if text else []
+        if self._ahead is not None:
+            if plan == [self._ahead[0]]:
+                return
+            self._ahead[1].cancel()
+            self._ahead = None
+        if len(plan) == 1 and not self._lanes[plan[0].language].lane.busy:
+            speaking = self._lanes[plan[0].language].speak(plan[0].text, key=id(self), voice=self._voice)
+            self._ahead = plan[0], self._tasks.start(speaking, "ahead")
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        await super().aclose()
 
     def plan(self, text: str) -> list[Piece]:
         """What is said by which voice, in order."""
