@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -26,6 +27,7 @@ from agent.providers.llm.local import LocalLLM, prefill
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.window import ENOUGH_TOKENS, estimate, fit, is_enough
 from agent.providers.local.baton import Claim
+from tests.fixtures.ollama import ollama
 
 ONCE = APIConnectOptions(max_retry=0, timeout=60)
 
@@ -162,6 +164,19 @@ async def test_it_answers_stops_and_survives_its_own_death(process: SupervisedCh
         await answer(engine, "Count from one to fifty.")
     await _until_restarted(process)
     assert "Rome" in await answer(engine, "What is the capital of Italy?")
+
+
+async def test_each_question_to_the_plain_library_has_a_connection_of_its_own() -> None:
+    """Its server closes idle ones whenever it likes: a question on one that was kept was lost with it."""
+    process = LanguageModelProcess(Path("model"), 1)
+    with ollama() as server:
+        process._up(cast(asyncio.subprocess.Process, None), json.dumps({"url": server.url}).encode())
+        assert process.client is not None
+        for _ in range(2):
+            stream = await process.client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hello."}], stream=True)
+            assert [chunk async for chunk in stream]
+        assert [headers.get("Connection", headers.get("connection")) for headers in server.headers] == ["close", "close"]
+        await process.client.close()
 
 
 async def _until_restarted(process: SupervisedChild) -> None:

@@ -45,7 +45,8 @@ class LanguageModelProcess(SupervisedChild):
 
     def _up(self, process: asyncio.subprocess.Process, first_line: bytes) -> None:
         url = str(json.loads(first_line)["url"])
-        transport = openai.DefaultAsyncHttpxClient(trust_env=False)
+        # A connection that is kept may be closed by the server in the moment in which it is used again, and the question would be lost.
+        transport = openai.DefaultAsyncHttpxClient(trust_env=False, headers={"Connection": "close"})
         timeout = openai.Timeout(connect=2.0, read=ANSWER_SECONDS, write=5.0, pool=5.0)
         self._client = openai.AsyncClient(api_key=self._key, base_url=f"{url}/v1", max_retries=0, timeout=timeout, http_client=transport)
 
