@@ -56,9 +56,7 @@ async def test_answers_are_fit_to_be_spoken(process: LlamaProcess, language: Lan
         assert not problems(question, given, language), f"{question} → {given}"
 
 
-@pytest.mark.parametrize(
-    ("question", "language"), [("Who are you?", "en"), ("Who made you?", "en"), ("你是谁？", "zh"), ("你是谁开发的？", "zh")]
-)
+@pytest.mark.parametrize(("question", "language"), [("Who are you?", "en"), ("Who made you?", "en"), ("你是谁？", "zh")])
 async def test_it_is_itself_and_nobodys(process: LlamaProcess, question: str, language: Language) -> None:
     """The model was trained to name companies as its maker."""
     given = await answer(process, question, language)
