@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import openai
@@ -37,7 +37,8 @@ SENTENCES: Final[Mapping[Language, str]] = {
     "en": "The weather is very nice today, so we go for a walk.",
     "zh": "今天天气很好，我们出去走走吧。",
 }
-QUESTION: Final = "count slowly from one to a hundred"
+SPOKEN, REST = "count slowly from one", " to a hundred"
+"""What is read of a question while it is spoken, and what is left then: with the marks around an answer's beginning about as much as in a conversation."""
 WRITTEN: Final = 7
 BRIEFLY, THOROUGHLY = 2, 5
 """Times that each figure is taken."""
@@ -77,12 +78,14 @@ async def _best(work: Callable[[], Awaitable[T]], times: int) -> tuple[T, float]
 
 
 async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int, times: int) -> Variant:
-    """How fast a running model reads and writes. Raises `ModelError`, and what asking raises."""
+    """How fast a running model reads the end of a question, and writes. Raises `ModelError`, and what asking raises."""
     read, write = [], []
+    stream = _stream if isinstance(process, LlamaProcess) else _stream_plain
     for _ in range(times):
-        question = f"{time.time_ns()}: {QUESTION}"
+        spoken = f"{time.time_ns()}: {SPOKEN}"
+        await stream(process, spoken, 0)
         started = time.perf_counter()
-        arrivals, tokens = await (_stream(process, question) if isinstance(process, LlamaProcess) else _stream_plain(process, question))
+        arrivals, tokens = await stream(process, spoken + REST, WRITTEN)
         if len(arrivals) < 2:
             raise ModelError("the language model wrote too little to be measured")
         read.append((arrivals[0] - started) * 1000 / tokens)
@@ -91,10 +94,10 @@ async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str,
     return Variant(library=library, quantisation=quantisation, threads=threads, read_ms=min(read), write_ms=min(write))
 
 
-async def _stream(process: LlamaProcess, question: str) -> tuple[list[float], int]:
-    """When each piece of the answer came, and how many tokens of the question had to be read."""
+async def _stream(process: Any, question: str, most: int) -> tuple[list[float], int]:
+    """When each piece of the answer came, and how many tokens of the question had to be read; `most` 0 only reads it."""
     arrivals, tokens = [], 1
-    async for message in process.ask([("user", question)], most=WRITTEN, temperature=0):
+    async for message in process.ask([("user", question)], most=most, temperature=0, ending="answer" if most else "open"):
         if "text" in message:
             arrivals.append(time.perf_counter())
         else:
@@ -102,12 +105,11 @@ async def _stream(process: LlamaProcess, question: str) -> tuple[list[float], in
     return arrivals, tokens
 
 
-async def _stream_plain(process: LanguageModelProcess, question: str) -> tuple[list[float], int]:
-    assert process.client is not None
+async def _stream_plain(process: Any, question: str, most: int) -> tuple[list[float], int]:
     stream = await process.client.chat.completions.create(
         model="local",
         messages=[{"role": "user", "content": question}],
-        max_tokens=WRITTEN,
+        max_tokens=max(1, most),
         temperature=0,
         stream=True,
         stream_options={"include_usage": True},

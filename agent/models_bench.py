@@ -9,7 +9,7 @@ from rich.table import Table
 
 from agent.config import Config
 from agent.engines import ConfiguredEngines
-from agent.models.measured import Measured
+from agent.models.measured import FIRST_WORDS, LEFT_TO_READ, Measured
 from agent.models.terminal import TerminalProgress
 
 
@@ -40,8 +40,9 @@ def show(measured: Measured, console: Console | None = None) -> None:
     )
     if measured.variants:
         table = Table(box=None, pad_edge=False)
-        for title in ("language model", "library", "reads", "writes", "12 read + 5 written", ""):
-            table.add_column(title, justify="right" if title in ("reads", "writes", "12 read + 5 written") else "left")
+        first_words = f"{LEFT_TO_READ} read + {FIRST_WORDS} written"
+        for title in ("language model", "library", "reads", "writes", first_words, ""):
+            table.add_column(title, justify="right" if title in ("reads", "writes", first_words) else "left")
         for variant in measured.variants:
             chosen = "◀ used" if variant is measured.used else ""
             figures = (f"{1000 / variant.read_ms:.0f} tokens/s", f"{1000 / variant.write_ms:.1f} tokens/s", f"{variant.answer_ms:.0f} ms")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -60,8 +61,17 @@ def derive(derived: Derived, layout: Layout, inputs: Mapping[str, Path], identit
                 derived.make(inputs, made / derived.filename)
                 if not (made / derived.filename).exists():
                     raise ModelError(f"the maker of {derived.name} wrote nothing to {derived.filename}")
+                _settle(made)
                 shutil.rmtree(folder, ignore_errors=True)
                 made.replace(folder)
     except OSError as error:
         raise disk_error(error, path) from error
     return path
+
+
+def _settle(folder: Path) -> None:
+    """Have it on the disk: it may be taken for whole after a crash, and writing a gigabyte later would disturb who measures or speaks then."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())

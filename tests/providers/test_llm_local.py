@@ -310,6 +310,19 @@ async def test_what_is_left_of_a_history_is_remembered_and_not_read_again(model:
     assert messages[-1]["cached"] >= 70
 
 
+async def test_little_is_left_to_read_of_a_question_that_was_read_ahead(model: Path, libraries: Path, tmp_path: Path) -> None:
+    process = LlamaProcess(libraries, model, 2, tmp_path)
+    await process.start()
+    try:
+        persona = ("system", "You are Vera. You answer in one short sentence.")
+        async for _ in process.ask([persona, ("user", "What is the capital")], most=0, ending="open"):
+            pass
+        end = await last(process, [persona, ("user", "What is the capital of France?")], most=1)
+    finally:
+        await process.aclose()
+    assert end["read"] == len(["of", "France", "?", "the mark", "assistant", "the line's end"])
+
+
 async def test_text_of_a_message_cannot_pose_as_another_message(model: Path, libraries: Path, tmp_path: Path) -> None:
     process = LlamaProcess(libraries, model, 2, tmp_path)
     await process.start()
