@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from agent.config import Persona
 from agent.dialogue.language import is_han, script_language
-from agent.dialogue.persona import chat_prefix
+from agent.dialogue.persona import CUT, chat_prefix
+from agent.measure import model_path
 from agent.models.errors import ModelError
+from agent.models.measured import read
 from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
@@ -25,6 +27,8 @@ from bench.report import Result, Row
 LONGEST: Final[dict[Language, int]] = {"en": 60, "zh": 100}
 """Words, or characters; twice as many for who wants a story."""
 _STORY: Final = re.compile(r"\bstory\b|故事")
+LATEST: Final = 12
+"""Turns before a question that are remembered."""
 ECHO: Final = 0.9
 """How like the question an answer, or its first sentence, may be (0 … 1)."""
 _MARKUP: Final = re.compile(r"\*\*|__|```|^\s*[-*#•]\s|^\s*\d+[.)]\s|\[[^\]]*\]\([^)]*\)|</?\w+>", re.MULTILINE)
@@ -55,9 +59,9 @@ def _likeness(one: str, other: str) -> float:
     return SequenceMatcher(None, bare(one), bare(other)).ratio()
 
 
-async def answer(process: LlamaProcess, question: str, language: Language) -> str:
-    """As a persona without further instructions gives it, the same one every time."""
-    messages = [*chat_prefix(Persona(), language), ("user", question)]
+async def answer(process: LlamaProcess, question: str, language: Language, earlier: Sequence[tuple[str, str]] = ()) -> str:
+    """As a persona without further instructions gives it, the same one every time. `earlier`: turns of the conversation before."""
+    messages = [*chat_prefix(Persona(), language), *earlier, ("user", question)]
     said, tokens = "", 0
     async for message in process.ask(messages, most=ANSWER_TOKENS, temperature=0):
         said, tokens = said + message.get("text", ""), tokens + 1
@@ -66,14 +70,31 @@ async def answer(process: LlamaProcess, question: str, language: Language) -> st
     return said
 
 
+async def interrupted(process: LlamaProcess, questions: Sequence[str], language: Language) -> list[tuple[str, str]]:
+    """Questions and answers of a conversation in which each answer is cut after its first words."""
+    asked: list[tuple[str, str]] = []
+    for question in questions:
+        earlier = [("user", f"{said} {CUT[language].format(heard=_first_words(given, language))}") for said, given in asked[-LATEST:]]
+        asked.append((question, await answer(process, question, language, earlier)))
+    return asked
+
+
+def _first_words(answer: str, language: Language) -> str:
+    return answer[:5] if language == "zh" else " ".join(answer.split()[:4])
+
+
+def unfinished(answer: str) -> bool:
+    """It breaks off by itself."""
+    return not answer.rstrip().endswith(tuple('.!?。！？”"'))
+
+
 async def measure(options: Options) -> Result:
     if RUNTIME is None:
         raise Unmeasured("there is no build of llama.cpp for this system")
     store = ModelStore()
     try:
-        process = LlamaProcess(
-            store.path(RUNTIME.name), store.path("qwen2.5-coder-1.5b-instruct"), os.cpu_count() or 2, store.root / "beginnings"
-        )
+        model = model_path(store, read(store.root))
+        process = LlamaProcess(store.path(RUNTIME.name), model, os.cpu_count() or 2, store.root / "beginnings")
         await process.start()
     except (ModelError, ProcessFailed) as error:
         raise Unmeasured(str(error)) from None
@@ -85,6 +106,18 @@ async def measure(options: Options) -> Result:
             asked = [(question, await answer(process, question, language)) for question in QUESTIONS[language][: options.turns]]
             wrong = [(question, given, found) for question, given in asked if (found := problems(question, given, language))]
             rows.append(Row(f"{name}: answers with a problem", float(len(wrong)), "", None, f"of {len(asked)}"))
+            cut = await interrupted(process, QUESTIONS[language][: options.turns], language)
+            broken = [given for _, given in cut if unfinished(given)]
+            rows.append(
+                Row(
+                    f"{name}, when each is cut after its first words: answers that break off",
+                    float(len(broken)),
+                    "",
+                    None,
+                    f"of {len(cut)}",
+                )
+            )
+            raw[f"{language} cut"] = cut
             raw[language] = [
                 {"question": question, "answer": given, "problems": problems(question, given, language)} for question, given in asked
             ]

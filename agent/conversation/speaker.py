@@ -75,6 +75,17 @@ def _without(items: Sequence[llm.ChatItem], superseded: Collection[str]) -> Iter
             yield item
 
 
+def _tell_cut(prompt: llm.ChatContext, answer: llm.ChatMessage, asked: int) -> None:
+    """Add what was heard of an answer: behind its question, where it follows one of `prompt` after the first `asked` items, or as it is."""
+    heard = (answer.text_content or "").strip()
+    question = prompt.items[-1] if len(prompt.items) > asked else None
+    if question is None or question.type != "message" or question.role != "user":
+        prompt.items.append(answer)
+        return
+    note = CUT[script_language(heard, "en")].format(heard=heard)
+    prompt.items[-1] = llm.ChatMessage(role="user", content=[f"{question.text_content or ''} {note}"])
+
+
 class _Begun(NamedTuple):
     """What is known of an answer that is given again."""
 
@@ -204,13 +215,14 @@ class Speaker(Agent):
         for role, text in chat_prefix(self._persona, self._language_of(said)):
             prompt.add_message(role=role, content=text)
         page = self._topic.context()
+        asked = len(prompt.items)
         for place, item in enumerate(items):
-            if page and place == len(items) - 1 and item.type == "message" and item.role == "user":
+            if item.type == "message" and item.role == "assistant" and item.interrupted:
+                _tell_cut(prompt, item, asked)
+            elif page and place == len(items) - 1 and item.type == "message" and item.role == "user":
                 prompt.add_message(role="user", content=f"{page}\n\n{item.text_content or ''}")
             else:
                 prompt.items.append(item)
-            if item.type == "message" and item.role == "assistant" and item.interrupted:
-                prompt.add_message(role="system", content=CUT[script_language(item.text_content or "", "en")])
         return prompt
 
     def _language_of(self, text: str) -> Language:

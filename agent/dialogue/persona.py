@@ -72,10 +72,11 @@ _MAY_DO: Final[dict[LanguageChoice, str]] = {
 _MAY_DO["auto"] = _MAY_DO["en"]
 
 CUT: Final[dict[Language, str]] = {
-    "en": "(The person interrupted you here and did not hear the rest.)",
-    "zh": "（你说到这里被打断了，后面的话对方没有听到。）",
+    "en": '(You were interrupted after "{heard}".)',
+    "zh": "（你被打断，只说了“{heard}”）",
 }
-"""What the model is told of an answer that was cut."""
+"""What the model is told of an answer that was cut, behind the question that it answered. As a turn of its own, a sentence without an end, it is copied: asked twenty
+questions and cut each time, Qwen2.5 1.5B ended 7 of 20 Chinese answers in mid-sentence, or by saying the question back, and 2 or 3 English ones; so, none."""
 GO_ON: Final[dict[Language, str]] = {
     "en": "(Your answer broke off here because of a technical fault. Go on with the very next words, without a greeting and without saying anything twice.)",
     "zh": "（你的回答因为技术故障在这里中断了。请直接接着往下说，不要重复已经说过的话，也不要打招呼。）",

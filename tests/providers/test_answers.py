@@ -11,7 +11,7 @@ from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
 from agent.providers.llm.llama import LlamaProcess
-from bench.answers import answer, problems
+from bench.answers import answer, interrupted, problems, unfinished
 from bench.questions import QUESTIONS
 
 
@@ -62,3 +62,9 @@ async def test_it_is_itself_and_nobodys(process: LlamaProcess, question: str, la
     given = await answer(process, question, language)
     assert any(word in given for word in ("Vera", "open software", "开源")), given
     assert not any(company in given for company in ("OpenAI", "Alibaba", "Anthropic", "Google", "阿里")), given
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_who_was_cut_does_not_break_off_by_itself(process: LlamaProcess, language: Language) -> None:
+    asked = await interrupted(process, QUESTIONS[language][4:10], language)
+    assert [given for _, given in asked if unfinished(given)] == []
