@@ -176,8 +176,8 @@ class Scripts:
         self._waiting: dict[object, list[Script]] = {}
         self._on_unspoken = on_unspoken
 
-    def new(self, speech: object, wait: int = 0) -> Script:
-        script = Script(speech, wait)
+    def new(self, speech: object) -> Script:
+        script = Script(speech)
         self._waiting.setdefault(speech, []).append(script)
         return script
 

@@ -235,7 +235,7 @@ class Speaker(Agent):
         """Sound for a stream of text. Each chunk of text is written into the script at the sample where its sound begins."""
         speech = current_speech()
         self._tempo.begin()
-        script = self._scripts.new(speech, round(self._tempo.wait * RATE))
+        script = self._scripts.new(speech)
         voice = self._get_activity_or_raise().tts
         assert voice is not None
         options = self.session.conn_options.tts_conn_options
@@ -259,9 +259,13 @@ class Speaker(Agent):
                     self._act(script, [(round(samples), tag) for _, tag in within])
                     continue
                 self._topic.reached(speech, "first_chunk")
+                written = time.monotonic()
                 face = FaceOf(piece, script, round(samples), self._aligning)
                 async for frame, timings in synthesize(voice, piece.spoken, options):
                     self._topic.reached(speech, "first_sound")
+                    if samples == 0:
+                        self._tempo.began(piece.spoken, time.monotonic() - written)
+                        script.wait = round(self._tempo.wait * RATE)
                     face.sounds(frame, timings)
                     samples += frame.samples_per_channel * RATE / frame.sample_rate
                     yield frame

@@ -14,6 +14,12 @@ LEARNING: Final = 0.4
 DEVIATIONS: Final = 1.0
 """The next chunk may take so many mean deviations longer than chunks do on average, as TCP reckons with its answers."""
 MARGIN_SECONDS: Final = 0.25
+"""A chunk may come so much later than those before let expect."""
+LETTER_SECONDS: Final = 0.07
+"""To say one."""
+SLOW: Final = 0.55
+"""Of the time that the first chunk of a first answer takes to be heard: a voice that takes so long to make it is likely to be late with the next. Chinese beside
+a browser without a graphics processor takes 0.7 on two cores, 0.4 without the browser."""
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
 LONGEST_WAIT_SECONDS: Final = 2.0
@@ -36,8 +42,8 @@ class Tempo:
         """Seconds by which this answer should have begun later than it could, so that no chunk was late; below zero there was time to spare."""
         self._needs: deque[float] = deque(maxlen=REMEMBERED)
         self.wait = 0.0
-        """Seconds by which an answer begins later than it could, so that it need not break off: as much as the last ones needed, like a jitter buffer's. 0 where
-        sound is made faster than it is heard."""
+        """Seconds by which an answer begins later than it could, so that it need not break off: what the last ones needed and a margin, like a jitter buffer's.
+        0 where sound is made faster than it is heard."""
 
     def begin(self) -> None:
         """An answer begins. The one before may have been cut: what it lacked tells of the interruption."""
@@ -47,7 +53,13 @@ class Tempo:
         """An answer is complete."""
         if self._needed is not None:
             self._needs.append(self._needed)
-            self.wait = min(max(0.0, *self._needs), LONGEST_WAIT_SECONDS)
+            self.wait = min(max(0.0, max(self._needs) + MARGIN_SECONDS), LONGEST_WAIT_SECONDS)
+
+    def began(self, text: str, seconds: float) -> None:
+        """The first sound of an answer's first chunk came after `seconds`, and is about to be heard, `wait` later. Before an answer was complete, this is all that
+        there is to go by."""
+        if not self._needs:
+            self.wait = MARGIN_SECONDS if seconds > SLOW * LETTER_SECONDS * width(text) else 0.0
 
     def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
         """A chunk after the first was written and said within `seconds`; when it was begun, the ear had so much still to hear."""

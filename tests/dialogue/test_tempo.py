@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dialogue.chunker import Chunker
-from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_WAIT_SECONDS, REMEMBERED, Tempo, width
+from agent.dialogue.tempo import AMPLE_SECONDS, LONGEST_WAIT_SECONDS, MARGIN_SECONDS, REMEMBERED, Tempo, width
 
 ENGLISH = "The museum opens at nine in the morning and closes at five in the afternoon, but on Mondays it stays closed. "
 CHINESE = "博物馆每天早上九点开门，下午五点关门，不过星期一不开放，所以请你在其他日子来参观。"
@@ -61,15 +61,31 @@ def _answer(tempo: Tempo, *chunks: tuple[float, float]) -> float:
 def test_an_answer_that_broke_off_lets_the_next_ones_begin_later() -> None:
     tempo = Tempo()
     assert tempo.wait == 0.0
-    assert _answer(tempo, (0.9, 0.5), (0.1, 0.5)) == pytest.approx(0.4), "the worst chunk counts"
-    assert _answer(tempo, (0.7, 0.5)) == pytest.approx(0.4), "the worst answer counts"
-    assert _answer(tempo) == pytest.approx(0.4), "of a single chunk there is nothing to learn"
-    assert _answer(tempo, (1.1, 0.5)) == pytest.approx(0.6)
+    assert _answer(tempo, (0.9, 0.5), (0.1, 0.5)) == pytest.approx(0.4 + MARGIN_SECONDS), "the worst chunk counts"
+    assert _answer(tempo, (0.7, 0.5)) == pytest.approx(0.4 + MARGIN_SECONDS), "the worst answer counts"
+    assert _answer(tempo) == pytest.approx(0.4 + MARGIN_SECONDS), "of a single chunk there is nothing to learn"
+    assert _answer(tempo, (1.1, 0.5)) == pytest.approx(0.6 + MARGIN_SECONDS)
     tempo.made("x" * 10, 5.0, 0.0)
-    assert _answer(tempo) == pytest.approx(0.6), "an answer that was cut tells nothing"
+    assert _answer(tempo) == pytest.approx(0.6 + MARGIN_SECONDS), "an answer that was cut tells nothing"
     for _ in range(REMEMBERED):
         _answer(tempo, (0.1, 0.5))
     assert tempo.wait == 0.0
+
+
+def test_what_was_ready_by_little_was_ready_by_luck() -> None:
+    assert _answer(Tempo(), (0.9, 1.0)) == pytest.approx(MARGIN_SECONDS - 0.1)
+    assert _answer(Tempo(), (0.5, 0.5 + MARGIN_SECONDS)) == 0.0
+
+
+def test_a_slow_first_chunk_lets_a_first_answer_begin_later() -> None:
+    tempo = Tempo()
+    tempo.began("中国的首都", 0.75)
+    assert tempo.wait == MARGIN_SECONDS
+    tempo.began("中国的首都", 0.4)
+    assert tempo.wait == 0.0, "nothing was slow for long"
+    _answer(tempo, (0.1, 0.5))
+    tempo.began("中国的首都", 0.75)
+    assert tempo.wait == 0.0, "a whole answer tells more than a chunk"
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(-3, 5)), max_size=30))
@@ -78,7 +94,7 @@ def test_the_wait_is_bounded_and_enough_for_every_answer_like_those_before(answe
     for seconds, ahead in answers:
         wait = _answer(tempo, (seconds, ahead))
         assert 0.0 <= wait <= LONGEST_WAIT_SECONDS
-        assert wait >= min(seconds - ahead, LONGEST_WAIT_SECONDS) - 1e-9
+        assert wait >= min(seconds - ahead + MARGIN_SECONDS, LONGEST_WAIT_SECONDS) - 1e-9
         assert tempo.room(1.0) >= 0
 
 
