@@ -30,7 +30,7 @@ SETTLED_MINUTES = 3
 """Until then caches fill: the model's, the voice's, Chromium's."""
 GROWTH = 1.04
 """Memory at the end, over that when things had settled."""
-MOST_SILENCE = 0.25
+MOST_SILENCE = 0.02
 """Seconds of silence within the answers, an answer: the voice was late. Chromium, which draws the face without a GPU, wants the same cores."""
 
 
