@@ -17,9 +17,10 @@ MARGIN_SECONDS: Final = 0.25
 """A chunk may come so much later than those before let expect."""
 LETTER_SECONDS: Final = 0.07
 """To say one."""
-SLOW: Final = 0.55
-"""Of the time that the first chunk of a first answer takes to be heard: a voice that takes so long to make it is likely to be late with the next. Chinese beside
-a browser without a graphics processor takes 0.7 on two cores, 0.4 without the browser."""
+SLOW: Final = 0.45
+SETUP_SECONDS: Final = 0.1
+"""A voice that takes longer for the first chunk of a first answer than the setup and `SLOW` of the time in which it is heard is likely to be late with the next one.
+Five Chinese characters take 0.4 s on two cores, and 0.73 beside a browser that draws without a graphics processor."""
 AMPLE_SECONDS: Final = 3.0
 """So much ahead of the ear, chunks wait for the ear, and their time tells nothing."""
 LONGEST_WAIT_SECONDS: Final = 2.0
@@ -59,7 +60,7 @@ class Tempo:
         """The first sound of an answer's first chunk came after `seconds`, and is about to be heard, `wait` later. Before an answer was complete, this is all that
         there is to go by."""
         if not self._needs:
-            self.wait = MARGIN_SECONDS if seconds > SLOW * LETTER_SECONDS * width(text) else 0.0
+            self.wait = MARGIN_SECONDS if seconds > SETUP_SECONDS + SLOW * LETTER_SECONDS * width(text) else 0.0
 
     def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
         """A chunk after the first was written and said within `seconds`; when it was begun, the ear had so much still to hear."""
