@@ -15,9 +15,20 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from agent.config import Config, Persona
 from agent.conversation.host import ConversationHost
 from agent.conversation.parts import Parts
+from agent.dialogue.tempo import MARGIN_SECONDS
 from agent.media.block import BLOCK_SAMPLES
 from agent.protocol.envelope import Envelope
-from agent.protocol.messages import RATE, AssistantText, AssistantTextDelta, ErrorMessage, GenerationEnd, Playout, StateUpdate, TextInput
+from agent.protocol.messages import (
+    RATE,
+    AssistantText,
+    AssistantTextDelta,
+    ErrorMessage,
+    GenerationEnd,
+    GenerationStart,
+    Playout,
+    StateUpdate,
+    TextInput,
+)
 from bench.instant import InstantEngines, tone
 from bench.marked import MarkedEngines, MarkedTTS, question
 from tests.conversation.client import begin
@@ -29,10 +40,11 @@ Push = Callable[[tts.AudioEmitter, str, int], None]
 class OddTTS(tts.TTS[Any]):
     """Speaks as it is told to: `push` gets the emitter, the text, and how many pieces came before."""
 
-    def __init__(self, rate: int, push: Push, *, ends: bool = True) -> None:
+    def __init__(self, rate: int, push: Push, *, ends: bool = True, takes: float = 0.0) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=rate, num_channels=1)
         self.push = push
         self.ends = ends
+        self.takes = takes
         self.pieces = 0
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> tts.ChunkedStream:
@@ -43,6 +55,7 @@ class _OddSpeech(tts.ChunkedStream):
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
         voice = self._tts
         assert isinstance(voice, OddTTS)
+        await asyncio.sleep(voice.takes)
         voice.push(output_emitter, self._input_text, voice.pieces)
         voice.pieces += 1
         if not voice.ends:
@@ -60,6 +73,23 @@ class OddEngines(InstantEngines):
 
     def build(self, persona: Persona) -> Parts:
         return replace(super().build(persona), tts=self._voice)
+
+
+async def test_a_first_answer_begins_later_where_the_voice_is_slow() -> None:
+    made: list[int] = []
+
+    def push(emitter: tts.AudioEmitter, text: str, piece: int) -> None:
+        made.append(conversation._timeline.t)
+        begin_at(emitter, RATE)
+        emitter.push(tone(HZ, 4.0, RATE).tobytes())
+        emitter.flush()
+
+    host = ConversationHost(Config(), OddEngines(OddTTS(RATE, push, takes=1.5)))
+    conversation, client = await begin(host)
+    conversation.receive(Envelope(TextInput(text="first")))
+    await client.until_count(GenerationStart, 1)
+    assert client.messages(GenerationStart)[0].t0 - made[0] >= MARGIN_SECONDS * RATE
+    await host.aclose()
 
 
 @pytest.mark.parametrize("rates", [(8_000,), (16_000,), (44_100,), (48_000,), (16_000, 48_000), (48_000, 22_050)])
