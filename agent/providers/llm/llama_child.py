@@ -23,8 +23,8 @@ from agent.providers.llm.batching import BATCH_TOKENS, Batching, End, Event
 from agent.providers.llm.libllama import Ending, Library, LibraryUnusable, Network, Unreadable
 from agent.providers.local.baton import Claim
 
-CONTEXT_TOKENS: Final = 8_192
-"""Of all conversations together: 28 kB each for the 1.5B model."""
+CONTEXT_TOKENS: Final = 7_168
+"""Of all conversations together, as long as each may be with its answer (`window`): 28 kB each for the 1.5B model."""
 SEQUENCES: Final = 4
 KEPT: Final = 4
 BEGINNINGS: Final = 12
