@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import openai
@@ -80,12 +80,12 @@ async def _best(work: Callable[[], Awaitable[T]], times: int) -> tuple[T, float]
 async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str, threads: int, times: int) -> Variant:
     """How fast a running model reads the end of a question, and writes. Raises `ModelError`, and what asking raises."""
     read, write = [], []
-    stream = _stream if isinstance(process, LlamaProcess) else _stream_plain
+    stream = partial(_stream, process) if isinstance(process, LlamaProcess) else partial(_stream_plain, process)
     for _ in range(times):
         spoken = f"{time.time_ns()}: {SPOKEN}"
-        await stream(process, spoken, 0)
+        await stream(spoken, 0)
         started = time.perf_counter()
-        arrivals, tokens = await stream(process, spoken + REST, WRITTEN)
+        arrivals, tokens = await stream(spoken + REST, WRITTEN)
         if len(arrivals) < 2:
             raise ModelError("the language model wrote too little to be measured")
         read.append((arrivals[0] - started) * 1000 / tokens)
@@ -94,7 +94,7 @@ async def speed(process: LlamaProcess | LanguageModelProcess, quantisation: str,
     return Variant(library=library, quantisation=quantisation, threads=threads, read_ms=min(read), write_ms=min(write))
 
 
-async def _stream(process: Any, question: str, most: int) -> tuple[list[float], int]:
+async def _stream(process: LlamaProcess, question: str, most: int) -> tuple[list[float], int]:
     """When each piece of the answer came, and how many tokens of the question had to be read; `most` 0 only reads it."""
     arrivals, tokens = [], 1
     async for message in process.ask([("user", question)], most=most, temperature=0, ending="answer" if most else "open"):
@@ -105,7 +105,8 @@ async def _stream(process: Any, question: str, most: int) -> tuple[list[float], 
     return arrivals, tokens
 
 
-async def _stream_plain(process: Any, question: str, most: int) -> tuple[list[float], int]:
+async def _stream_plain(process: LanguageModelProcess, question: str, most: int) -> tuple[list[float], int]:
+    assert process.client is not None
     stream = await process.client.chat.completions.create(
         model="local",
         messages=[{"role": "user", "content": question}],

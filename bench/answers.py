@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agent.config import Persona
 from agent.dialogue.language import is_han, script_language
-from agent.dialogue.persona import CUT, chat_prefix
+from agent.dialogue.persona import chat_prefix, cut_after
 from agent.measure import model_path
 from agent.models.errors import ModelError
 from agent.models.measured import read
@@ -74,7 +74,7 @@ async def interrupted(process: LlamaProcess, questions: Sequence[str], language:
     """Questions and answers of a conversation in which each answer is cut after its first words."""
     asked: list[tuple[str, str]] = []
     for question in questions:
-        earlier = [("user", f"{said} {CUT[language].format(heard=_first_words(given, language))}") for said, given in asked[-LATEST:]]
+        earlier = [("user", cut_after(said, _first_words(given, language))) for said, given in asked[-LATEST:]]
         asked.append((question, await answer(process, question, language, earlier)))
     return asked
 

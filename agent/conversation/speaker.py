@@ -26,7 +26,7 @@ from agent.conversation.stages import AnswerStage
 from agent.conversation.synthesis import synthesize
 from agent.dialogue.going_on import continues
 from agent.dialogue.language import script_language
-from agent.dialogue.persona import CUT, GO_ON, chat_prefix
+from agent.dialogue.persona import GO_ON, chat_prefix, cut_after
 from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.dialogue.repetition import Repetition
 from agent.dialogue.tags import Command, Felt, Tag
@@ -77,13 +77,11 @@ def _without(items: Sequence[llm.ChatItem], superseded: Collection[str]) -> Iter
 
 def _tell_cut(prompt: llm.ChatContext, answer: llm.ChatMessage, asked: int) -> None:
     """Add what was heard of an answer: behind its question, where it follows one of `prompt` after the first `asked` items, or as it is."""
-    heard = (answer.text_content or "").strip()
     question = prompt.items[-1] if len(prompt.items) > asked else None
     if question is None or question.type != "message" or question.role != "user":
         prompt.items.append(answer)
         return
-    note = CUT[script_language(heard, "en")].format(heard=heard)
-    prompt.items[-1] = llm.ChatMessage(role="user", content=[f"{question.text_content or ''} {note}"])
+    prompt.items[-1] = llm.ChatMessage(role="user", content=[cut_after(question.text_content or "", answer.text_content or "")])
 
 
 class _Begun(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from agent.config import Persona
+from agent.dialogue.language import script_language
 from agent.protocol.messages import Language, LanguageChoice
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
@@ -75,11 +76,11 @@ _MAY_DO: Final[dict[LanguageChoice, str]] = {
 }
 _MAY_DO["auto"] = _MAY_DO["en"]
 
-CUT: Final[dict[Language, str]] = {
+_CUT: Final[dict[Language, str]] = {
     "en": '(You were interrupted after "{heard}".)',
     "zh": "（你被打断，只说了“{heard}”）",
 }
-"""What the model is told of an answer that was cut, behind the question that it answered. As a turn of its own, a sentence without an end, it is copied: asked twenty
+"""Of an answer that was cut, told behind the question that it answered. As a turn of its own, a sentence without an end, it is copied: asked twenty
 questions and cut each time, Qwen2.5 1.5B ended 7 of 20 Chinese answers in mid-sentence, or by saying the question back, and 2 or 3 English ones; so, none."""
 GO_ON: Final[dict[Language, str]] = {
     "en": "(Your answer broke off here because of a technical fault. Go on with the very next words, without a greeting and without saying anything twice.)",
@@ -125,6 +126,11 @@ def context_message(text: str, version: int, *, limit: int = CONTEXT_CHARACTERS)
     if len(harmless) > limit:
         harmless = f"{harmless[:limit].rstrip()} …"
     return f"{_OPEN} {version}\n{harmless}\n{_CLOSE}\n{_REMINDER}"
+
+
+def cut_after(question: str, heard: str) -> str:
+    """A question as the model reads it when its answer was cut, and this was heard of it."""
+    return f"{question} {_CUT[script_language(heard, 'en')].format(heard=heard.strip())}"
 
 
 def without_prefix(messages: Sequence[tuple[str, str]], persona: Persona) -> tuple[Language, Sequence[tuple[str, str]]]:
