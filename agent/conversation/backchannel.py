@@ -26,18 +26,23 @@ _NODDING: Final = frozenset("嗯哦噢喔啊呀唉诶哇对好行是")
 """Characters of nods: of what has at most four, two thirds are enough, since one is easily misheard (对对对 as 对最对)."""
 _COMMANDS: Final = _phrases(
     """
-    stop, wait, no, nope, hey, hello, hi, why, what, who, how, when, where, which, sorry, listen, enough, quiet, actually, but, help, pause, please, next, again,
-    silence, shush, hold, shut, slower, faster, louder
+    stop, wait, no, nope, not, never, wrong, hey, hello, hi, bye, goodbye, why, what, who, how, when, where, which, can, could, sorry, excuse, pardon, thanks, thank,
+    listen, enough, quiet, actually, but, help, pause, please, next, again, silence, shush, hold, hang, shut, slower, faster, louder, too, go, come, skip, forget,
+    cancel, repeat, tell, say, let, turn, question, second, moment, minute
     """
 )
-_COMMANDING: Final = frozenset("停听挺不部普等喂别错谁嘿哎够慢快什怎哪何几再换住闭嘴关问说先救没")
-"""With one of these words or characters even the briefest utterance takes the turn (听 and 挺 sound as 停 does, 部队 and 普通 are written for 不对)."""
+_COMMANDING: Final = frozenset("停听挺不部普等喂别错谁嘿哎够慢快什怎哪何几再换住闭嘴关问说先救没静算跳重谢中必")
+"""With one of these words or characters even the briefest utterance takes the turn (听 and 挺 sound as 停 does, 部队 and 普通
+are written for 不对, 中来 for 重来)."""
 BRIEF: Final = MICROPHONE_RATE * 500 // 1000
-"""A word, or two Chinese characters, in less than this and without a command is a nod which was misunderstood: 嗯 and "mm" are no words, but recognisers
-write words."""
+"""Two words, or two Chinese characters, in less than this and without a command are a nod which was misunderstood: 嗯 and "uh-huh" are no words, but
+recognisers write words ("if I", "mama")."""
+MOST_CLAUSES: Final = 4
+"""Who nods more often at once says something ("yes, yes, yes, I know, okay, fine")."""
 _NOISE: Final = re.compile(r"[\[(（*【].*?[\])）*】]")
 """What recognisers write for sounds: [coughing], (笑), *music*."""
-_WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_CLAUSE: Final = re.compile(r"[,.!?;，。！？；、]")
 
 
 def meaning_of(text: str, voiced: int = BRIEF) -> Meaning:
@@ -49,12 +54,15 @@ def meaning_of(text: str, voiced: int = BRIEF) -> Meaning:
     if is_backchannel(said):
         return Meaning.NOD
     commands = not _COMMANDS.isdisjoint(words) or not _COMMANDING.isdisjoint(said)
-    small = len(words) == 1 and (words[0].isascii() or len(words[0]) <= 2)
+    small = len(set(words)) <= 2 if said.isascii() else len(words) == 1 and len(words[0]) <= 2
     return Meaning.NOD if small and voiced < BRIEF and not commands else Meaning.WORDS
 
 
 def is_backchannel(text: str) -> bool:
     """Whether `text` is nothing but a nod (嗯, 对, yeah, I see), once or repeated."""
+    clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
+    if 1 < len(clauses) <= MOST_CLAUSES:
+        return all(map(is_backchannel, clauses))
     words = re.sub(r"[^\w\s]", " ", text.lower()).replace("-", " ").split()
     if not words:
         return False

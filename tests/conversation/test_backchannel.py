@@ -27,6 +27,9 @@ SHORT, LONG = 16_000 * 4 // 10, 16_000
         "Yeah, yeah.",
         "Eh-ha?",
         "追追追",
+        "Got it, got it.",
+        "Yes, I see.",
+        "是的，我知道。",
     ],
 )
 def test_a_nod_is_a_nod_however_long_it_takes(text: str) -> None:
@@ -50,14 +53,24 @@ def test_a_nod_is_a_nod_however_long_it_takes(text: str) -> None:
         "你说什么？",
         "部队",
         "停停停",
+        "Shut up, shut up.",
+        "Not now.",
+        "Go back.",
+        "Wrong.",
+        "Good-bye.",
+        "Yes, go on, why?",
+        "算了。",
+        "谢谢。",
+        "中来。",
+        "Yes, yes, yes, I know, okay, fine.",
     ],
 )
 def test_words_are_words_however_brief(text: str) -> None:
     assert meaning_of(text, SHORT) is Meaning.WORDS
 
 
-@pytest.mark.parametrize("text", ["Mama.", "Three.", "Ba-ba?", "你", "争描", "名大"])
-def test_a_brief_word_that_is_no_command_is_a_nod_misunderstood(text: str) -> None:
+@pytest.mark.parametrize("text", ["Mama.", "Three.", "If I,", "It has.", "Pa, pa, pa.", "Ba-ba?", "你", "争描", "名大"])
+def test_a_brief_word_or_two_without_a_command_is_a_nod_misunderstood(text: str) -> None:
     assert meaning_of(text, SHORT) is Meaning.NOD
     assert meaning_of(text, LONG) is Meaning.WORDS
 

@@ -138,7 +138,13 @@ def nod(page: Page, words: Pcm) -> None:
         }"""
     )
     say(page, words)
-    page.wait_for_function("() => window.told.some(([type]) => type === 'generation_end')", timeout=ANSWER_MS)
+    page.wait_for_function(  # when it did end the answer, what was understood is told a moment later
+        """() => {
+            const has = kind => window.told.some(([type]) => type === kind);
+            return has("generation_end") && (!has("interrupt") || has("asr_final"));
+        }""",
+        timeout=ANSWER_MS,
+    )
     told: list[list[Any]] = page.evaluate("window.told")
     log = [kind for kind, *_ in told]
     said = [text for kind, *_, text in told if kind == "asr_final"]
