@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, Final, get_args
 
-from agent.config import Config, Persona
+from agent import models_bench
+from agent.config import Config, ConfigError, Persona
 from agent.conversation.host import ConversationHost
 from agent.engines import ConfiguredEngines
 from agent.models import measured as measured_file
+from agent.models.errors import ModelError
 from agent.models.store import ModelStore
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.door import DoorError
@@ -103,7 +105,18 @@ def comparison(language: Language, ours: list[Exchange], others: list[Exchange])
     ]
 
 
+async def _choose_model() -> None:
+    """Find this machine's variant of the language model, where only the first start's short measurement is known: takes a minute, once. Raises `Unmeasured`."""
+    here = measured_file.read(ModelStore().root)
+    if here is None or not here.thorough:
+        try:
+            await models_bench.run(Config(), "full")
+        except (ConfigError, ModelError) as error:
+            raise Unmeasured(str(error)) from None
+
+
 async def measure(options: Options) -> Result:
+    await _choose_model()
     async with local_engines() as engines:
         host = ConversationHost(Config(), engines)
         table: list[Row] = []

@@ -98,4 +98,7 @@ async def test_a_variant_that_cannot_be_made_is_left_out(monkeypatch: pytest.Mon
     monkeypatch.setattr(ModelStore, "derive_async", no_room)
     monkeypatch.setattr(ModelStore, "path", lambda self, name: Path(name))
     found = await measure.variants(ModelStore(), 2, report=lambda step: None)
-    assert {variant.quantisation for variant in found} == {PUBLISHED}
+    assert [(variant.quantisation, variant.library) for variant in found] == [
+        (PUBLISHED, "LlamaProcess"),
+        (PUBLISHED, "LanguageModelProcess"),
+    ]

@@ -64,8 +64,12 @@ def test_another_quantisation_is_chosen_only_when_it_is_much_faster() -> None:
         return Variant(library=TUNED, quantisation=quantisation, threads=2, read_ms=write_ms / 4, write_ms=write_ms)
 
     published = variant("Q4_K_M", 80)
-    assert choose([published, variant("Q4_0", 78), variant("Q4_1", 200)]) == "Q4_K_M"
-    assert choose([published, variant("Q4_0", 78), variant("Q4_1", 40)]) == "Q4_1"
+    assert choose([published, variant("Q4_K", 78), variant("Q4_0", 200)]) == "Q4_K_M"
+    assert choose([published, variant("Q4_K", 72), variant("Q4_0", 70)]) == "Q4_K", (
+        "what changes more must be much faster than what changes less"
+    )
+    assert choose([published, variant("Q4_K", 72), variant("Q4_0", 40)]) == "Q4_0"
+    assert choose([published, variant("Q4_K", 78), variant("Q4_0", 40)]) == "Q4_0"
     assert choose([published]) == "Q4_K_M"
 
 

@@ -19,8 +19,9 @@ from agent.models.errors import ModelError
 from agent.models.runtimes import RUNTIME
 from agent.providers.llm.libllama import Library, LibraryUnusable
 
-KINDS: Final = {"Q4_0": 2, "Q4_1": 3}
-"""llama_ftype. Both are plain four-bit formats, for which llama.cpp has kernels that multiply small integers directly."""
+KINDS: Final = {"Q4_K": (14, 12), "Q4_0": (2, 43)}
+"""llama_ftype, and ggml_type of the table of words (43: as the first says), from what changes least to what changes most. Q4_K is llama.cpp's Q4_K_S with a
+table of words in four bits, too, which is read whole for every word that is written. Q4_0 is a plain format that multiplies small integers directly."""
 PUBLISHED: Final = "Q4_K_M"
 SECONDS: Final = 600.0
 _DEFAULTS: Final = [0, 7, 43, 43]
@@ -60,7 +61,9 @@ def main(libraries: Path, model: Path, out: Path, kind: str) -> None:
     parameters = llama.llama_model_quantize_default_params()
     if list(parameters.words[:4]) != _DEFAULTS:
         sys.exit("this build of llama.cpp has another layout than the one that Visavis was written for")
-    parameters.words[0], parameters.words[1] = os.cpu_count() or 1, KINDS[kind]
+    parameters.words[0] = os.cpu_count() or 1
+    parameters.words[1], table = KINDS[kind]
+    parameters.words[2] = parameters.words[3] = table
     (ctypes.c_uint8 * 1).from_buffer(parameters, 16)[0] = 1
     if llama.llama_model_quantize(str(model).encode(), str(out).encode(), ctypes.byref(parameters)):
         sys.exit("llama.cpp could not do it")
