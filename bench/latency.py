@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+from collections.abc import AsyncIterator
 from typing import Any, Final, get_args
 
 from agent import models_bench
@@ -18,7 +22,7 @@ from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange
 from bench.local_engines import local_engines
 from bench.options import Options, Unmeasured
-from bench.processes import program
+from bench.processes import Program, program
 from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row, median, p90
 from infra import bench_environment
@@ -31,19 +35,42 @@ CUT_SECONDS: Final = 1.0
 """Answers are interrupted so long after their first sound: what comes later is not measured."""
 
 
-async def call(host: ConversationHost, engines: ConfiguredEngines, language: Language, turns: int) -> list[Exchange]:
-    """`turns` questions in one conversation; they begin anew when there are more turns than questions."""
+async def side_by_side(
+    host: ConversationHost, engines: ConfiguredEngines, chain: Program, language: Language, turns: int
+) -> tuple[list[Exchange], list[Exchange]]:
+    """`turns` questions, each to us and then to the plain chain, so that both find the machine alike; they begin anew when there are more turns than questions."""
     voice = engines.build(Persona(voice=VOICE)).tts
-    questions = [QUESTIONS[language][turn % len(QUESTIONS[language])] for turn in range(turns)]
-    sounds = [await spoken(text, voice) for text in questions]
+    sounds = [await spoken(text, voice) for text in QUESTIONS[language]]
+    ours, others = [], []
     caller = Caller()
     try:
         await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
-        return [await caller.ask(sound, cut_seconds=CUT_SECONDS, settle_seconds=1.0) for sound in sounds]
+        for turn in range(turns):
+            ours.append(await caller.ask(sounds[turn % len(sounds)], cut_seconds=CUT_SECONDS, settle_seconds=1.0))
+            others.append(await asked(chain))
     except DoorError as error:
         raise Unmeasured(str(error)) from None
     finally:
         await caller.aclose()
+    return ours, others
+
+
+@contextlib.asynccontextmanager
+async def plain(language: Language) -> AsyncIterator[Program]:
+    """The plain chain, warm, in a process of its own."""
+    python = bench_environment.ensure()
+    async with program("the plain chain", command=[str(python), "-m", "bench.plain", language]) as chain:
+        await chain.line("ready", PLAIN_SECONDS)
+        yield chain
+
+
+async def asked(chain: Program) -> Exchange:
+    """The plain chain's next question."""
+    os.kill(chain.child.pid, signal.SIGUSR1)
+    told = json.loads("{" + await chain.line("{", PLAIN_SECONDS))
+    exchange = Exchange(since=0.0, understood=told["understood"], problem=told["problem"])
+    exchange.first_sound = None if told["latency_ms"] is None else told["latency_ms"] / 1000
+    return exchange
 
 
 def seconds_of(exchanges: list[Exchange]) -> list[float]:
@@ -72,19 +99,6 @@ def shown(exchange: Exchange) -> dict[str, Any]:
         "answer": exchange.answer,
         "problem": exchange.problem,
     }
-
-
-async def plain(language: Language, turns: int) -> list[Exchange]:
-    """The same questions to the plain chain, in a process of its own."""
-    exchanges = []
-    python = bench_environment.ensure()
-    async with program("the plain chain", command=[str(python), "-m", "bench.plain", language, str(turns)]) as chain:
-        for _ in range(turns):
-            told = json.loads("{" + await chain.line("{", PLAIN_SECONDS))
-            exchange = Exchange(since=0.0, understood=told["understood"], problem=told["problem"])
-            exchange.first_sound = None if told["latency_ms"] is None else told["latency_ms"] / 1000
-            exchanges.append(exchange)
-    return exchanges
 
 
 def comparison(language: Language, ours: list[Exchange], others: list[Exchange]) -> list[Row]:
@@ -117,28 +131,24 @@ async def _choose_model() -> None:
 
 async def measure(options: Options) -> Result:
     await _choose_model()
+    table: list[Row] = []
+    raw: dict[str, Any] = {}
+    languages: tuple[Language, ...] = get_args(Language)
     async with local_engines() as engines:
         host = ConversationHost(Config(), engines)
-        table: list[Row] = []
-        raw: dict[str, Any] = {}
-        measured: dict[Language, list[Exchange]] = {}
-        languages: tuple[Language, ...] = get_args(Language)
         try:
             for language in languages:
-                exchanges = await call(host, engines, language, options.turns)
-                measured[language] = exchanges
-                table += rows(language, exchanges)
-                raw[language] = [shown(exchange) for exchange in exchanges]
+                async with plain(language) as chain:
+                    ours, others = await side_by_side(host, engines, chain, language, options.turns)
+                table += [*rows(language, ours), *comparison(language, ours, others)]
+                raw |= {language: [shown(exchange) for exchange in ours], f"{language} plain": [shown(exchange) for exchange in others]}
         finally:
             await host.aclose()
-    for language in languages:
-        others = await plain(language, options.turns)
-        table += comparison(language, measured[language], others)
-        raw[f"{language} plain"] = [shown(exchange) for exchange in others]
     notes = [
         "Local models, in process; questions spoken by the local voices, in real time, one conversation a language, each turn by itself.",
         f"Answers are interrupted {CUT_SECONDS:g} s after their first sound.",
         "Plain: livekit-agents 1.8.9 with the same models as their own libraries run them, 0.5 s of silence, a sentence at a time; in process as well.",
+        "Each question is asked of ours, then of the plain chain: the speed of a shared machine changes within minutes.",
     ]
     if (here := measured_file.read(ModelStore().root)) is not None:
         used = f"{here.used.quantisation} on {here.used.library}" if here.used is not None else "none"

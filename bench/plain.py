@@ -1,4 +1,5 @@
-"""The plain chain: stock livekit-agents with the same models, each as its own library runs it. `python -m bench.plain en|zh TURNS` asks it the bench's questions.
+"""The plain chain: stock livekit-agents with the same models, each as its own library runs it. `python -m bench.plain en|zh` says that it is ready, then asks it
+the next of the bench's questions at each SIGUSR1.
 
 moonshine-voice, faster-whisper, llama.cpp's server as xllamacpp brings it, hibari-tts and kokoro-onnx; Silero's plugin for LiveKit; sentences as AgentSession
 cuts them. It runs in an environment of its own (`requirements-bench.txt`), for nobody but this bench needs those packages. A line of JSON for each question.
@@ -8,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import itertools
 import json
+import signal
 import sys
 import time
 import uuid
@@ -210,7 +213,9 @@ class PlainDoor:
         await self._session.aclose()
 
 
-async def main(language: Language, turns: int) -> None:
+async def main(language: Language) -> None:
+    wanted = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, wanted.set)
     model = LanguageModelProcess(ModelStore().path("qwen2.5-coder-1.5b-instruct"), 2)
     await model.start()
     caller = Caller()
@@ -218,8 +223,11 @@ async def main(language: Language, turns: int) -> None:
         await caller.call(PlainDoor(language, model, caller))
         questions = QUESTIONS[language]
         await caller.ask(recorded(questions[-1]), cut_seconds=CUT_SECONDS, settle_seconds=1.0)  # its first turn warms it, as ours is warmed
-        for turn in range(turns):
-            exchange = await caller.ask(recorded(questions[turn % len(questions)]), cut_seconds=CUT_SECONDS, settle_seconds=1.0)
+        print("ready", flush=True)
+        for text in itertools.cycle(questions):
+            await wanted.wait()
+            wanted.clear()
+            exchange = await caller.ask(recorded(text), cut_seconds=CUT_SECONDS, settle_seconds=1.0)
             print(
                 json.dumps({"latency_ms": exchange.latency_ms, "understood": exchange.understood, "problem": exchange.problem}), flush=True
             )
@@ -229,4 +237,4 @@ async def main(language: Language, turns: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main("zh" if sys.argv[1] == "zh" else "en", int(sys.argv[2])))
+    asyncio.run(main("zh" if sys.argv[1] == "zh" else "en"))
