@@ -39,13 +39,19 @@ def repeated(tokens: Sequence[Hashable]) -> int:
 
 
 def once(text: str) -> str:
-    """A text that was written twice over, without the second time; whatever marks stand between.
+    """A text that was written twice over, without the second time; whatever marks stand between. A second time that breaks off, for there was no sound for it,
+    counts behind a mark.
 
     >>> once("秋天树叶为什么会变黄？秋天树叶为什么会变黄。")
     '秋天树叶为什么会变黄？'
+    >>> once("煮鸡蛋需要多长时间。煮鸡蛋需要多长")
+    '煮鸡蛋需要多长时间。'
     """
     places = [place for place, character in enumerate(text) if character.isalnum()]
-    half, odd = divmod(len(places), 2)
-    if odd or half < _SENTENCE or any(text[one] != text[two] for one, two in zip(places[:half], places[half:], strict=True)):
-        return text
-    return text[: places[half]].rstrip()
+    letters = [text[place] for place in places]
+    for again in range(len(letters) // 2, _SENTENCE - 1, -1):
+        start = len(letters) - again
+        marked = bool(text[places[start - 1] + 1 : places[start]].strip())
+        if letters[start:] == letters[:again] and (marked or again == start):
+            return text[: places[start]].rstrip()
+    return text
