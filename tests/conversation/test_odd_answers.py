@@ -52,9 +52,9 @@ async def test_an_answer_without_a_word_is_an_error_and_the_next_question_works(
 )
 async def test_markup_and_other_languages_are_spoken(answer: str) -> None:
     host, client = await ask(answer)
+    await client.until_count(GenerationEnd, 2)
     assert client.messages(ErrorMessage) == []
     assert "".join(m.text for m in client.messages(AssistantTextDelta)).startswith(answer[:10].strip()[:3])
-    assert len(client.messages(GenerationEnd)) == 2
     await host.aclose()
 
 
