@@ -115,6 +115,11 @@ async def process(model: Path, request: pytest.FixtureRequest, tmp_path: Path) -
     assert not psutil.pid_exists(pid)
 
 
+def test_ctrl_c_at_our_terminal_does_not_reach_the_model(process: SupervisedChild) -> None:
+    assert process.pid is not None
+    assert os.getpgid(process.pid) != os.getpgid(0), "the terminal interrupts a whole group"
+
+
 def engine_of(process: SupervisedChild) -> llm.LLM[Any]:
     if isinstance(process, LlamaProcess):
         return LlamaLLM(process)

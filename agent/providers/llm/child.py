@@ -72,6 +72,7 @@ class SupervisedChild(ABC):
             stderr=pipe,
             env={**os.environ, **self._environment, "PYTHONPATH": path},
             limit=LINE_BYTES,
+            process_group=0,  # Ctrl-C at the terminal is for us: the child ends with its standard input, when we are done with it
         )
         self._process = process
         listening = self._tasks.start(self._listen_to(process), "last words")
