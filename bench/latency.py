@@ -15,6 +15,7 @@ from agent.conversation.host import ConversationHost
 from agent.engines import ConfiguredEngines
 from agent.models import measured as measured_file
 from agent.models.errors import ModelError
+from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import ClientHello, Language
 from agent.talk.door import DoorError
@@ -122,7 +123,7 @@ def comparison(language: Language, ours: list[Exchange], others: list[Exchange])
 async def _choose_model() -> None:
     """Find this machine's variant of the language model, where only the first start's short measurement is known: takes a minute, once. Raises `Unmeasured`."""
     here = measured_file.read(ModelStore().root)
-    if here is None or not here.thorough:
+    if RUNTIME is not None and (here is None or not here.thorough):  # the plain library runs the published one only
         try:
             await models_bench.run(Config(), "full")
         except (ConfigError, ModelError) as error:

@@ -54,7 +54,7 @@ def meaning_of(text: str, voiced: int = BRIEF) -> Meaning:
     if is_backchannel(said):
         return Meaning.NOD
     commands = not _COMMANDS.isdisjoint(words) or not _COMMANDING.isdisjoint(said)
-    small = len(set(words)) <= 2 if said.isascii() else len(words) == 1 and len(words[0]) <= 2
+    small = len(set(words)) <= 2 if all(map(str.isascii, words)) else len(words) == 1 and len(words[0]) <= 2
     return Meaning.NOD if small and voiced < BRIEF and not commands else Meaning.WORDS
 
 

@@ -103,7 +103,7 @@ class Measured(BaseModel):
 
 
 def choose(variants: list[Variant]) -> str:
-    """The quantisation to use, of `variants` from the published one to what changes it most: each must be much faster than what is left for it."""
+    """The quantisation to use, of `variants` from the published one to what changes it most: each must be much faster than the one whose place it takes."""
     best, *others = variants
     for variant in others:
         if variant.answer_ms <= FASTER * best.answer_ms:

@@ -69,7 +69,7 @@ def test_words_are_words_however_brief(text: str) -> None:
     assert meaning_of(text, SHORT) is Meaning.WORDS
 
 
-@pytest.mark.parametrize("text", ["Mama.", "Three.", "If I,", "It has.", "Pa, pa, pa.", "Ba-ba?", "你", "争描", "名大"])
+@pytest.mark.parametrize("text", ["Mama.", "Mama…", "mama。", "Three.", "If I,", "It has.", "Pa, pa, pa.", "Ba-ba?", "你", "争描", "名大"])
 def test_a_brief_word_or_two_without_a_command_is_a_nod_misunderstood(text: str) -> None:
     assert meaning_of(text, SHORT) is Meaning.NOD
     assert meaning_of(text, LONG) is Meaning.WORDS
