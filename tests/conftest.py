@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.aio import keep_memory_out_of_collections
 from infra import chromium
 from infra.ports import free_tcp_port
 
@@ -21,6 +22,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VISAVIS_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+def pytest_collection_finish() -> None:
+    """As the product does once it is ready: a full collection, which stops everything, shall not walk over some thousand tests each time."""
+    keep_memory_out_of_collections()
 
 
 @pytest.fixture(scope="session")
