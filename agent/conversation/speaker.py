@@ -26,7 +26,7 @@ from agent.conversation.stages import AnswerStage
 from agent.conversation.synthesis import synthesize
 from agent.dialogue.going_on import continues
 from agent.dialogue.language import script_language
-from agent.dialogue.persona import GO_ON, chat_prefix, cut_after
+from agent.dialogue.persona import GO_ON, chat_prefix, closed, cut_after
 from agent.dialogue.pieces import Piece, SpeechPieces
 from agent.dialogue.repetition import Repetition
 from agent.dialogue.tags import Command, Felt, Tag
@@ -82,6 +82,15 @@ def _tell_cut(prompt: llm.ChatContext, answer: llm.ChatMessage, asked: int) -> N
         prompt.items.append(answer)
         return
     prompt.items[-1] = llm.ChatMessage(role="user", content=[cut_after(question.text_content or "", answer.text_content or "")])
+
+
+def _asked(message: llm.ChatMessage, page: str | None, *, going_on: bool) -> llm.ChatMessage:
+    """A user's message as the model reads it, behind the page that it is about, if there is one."""
+    text = message.text_content or ""
+    words = text if going_on else closed(text)
+    if page is None and words == text:
+        return message
+    return llm.ChatMessage(role="user", content=[words if page is None else f"{page}\n\n{words}"])
 
 
 class _Begun(NamedTuple):
@@ -200,12 +209,13 @@ class Speaker(Agent):
         if not isinstance(model, ReadsAhead):
             return
         question = llm.ChatMessage(role="user", content=[said])
-        prompt = self._prompt([*conversation, question])
+        prompt = self._prompt([*conversation, question], going_on=bool(said))
         if not said:
             prompt.items.pop()
         model.read_ahead(prompt, "open" if said else "closed")
 
-    def _prompt(self, conversation: Sequence[llm.ChatItem]) -> llm.ChatContext:
+    def _prompt(self, conversation: Sequence[llm.ChatItem], *, going_on: bool = False) -> llm.ChatContext:
+        """`going_on`: the user has not finished the last message."""
         items = [item for item in conversation if not (item.type == "message" and item.role in ("system", "developer"))]
         items = list(_without(items[forgotten(len(items)) :], self._superseded))
         said = next((i.text_content or "" for i in reversed(items) if i.type == "message" and i.role == "user"), "")
@@ -217,8 +227,9 @@ class Speaker(Agent):
         for place, item in enumerate(items):
             if item.type == "message" and item.role == "assistant" and item.interrupted:
                 _tell_cut(prompt, item, asked)
-            elif page and place == len(items) - 1 and item.type == "message" and item.role == "user":
-                prompt.add_message(role="user", content=f"{page}\n\n{item.text_content or ''}")
+            elif item.type == "message" and item.role == "user":
+                last = place == len(items) - 1
+                prompt.items.append(_asked(item, page if last else None, going_on=going_on and last))
             else:
                 prompt.items.append(item)
         return prompt

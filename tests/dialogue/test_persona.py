@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.config import Persona
 from agent.dialogue.language import script_language
-from agent.dialogue.persona import CONTEXT_CHARACTERS, chat_prefix, context_message
+from agent.dialogue.persona import CONTEXT_CHARACTERS, chat_prefix, closed, context_message
 from agent.dialogue.speakable import speakable
 from agent.protocol.messages import LanguageChoice
 
@@ -72,3 +72,19 @@ def test_long_context_is_cut() -> None:
     assert len(message) < CONTEXT_CHARACTERS + 120
     assert message.endswith(f"字 …{END}")
     assert context_message("abcdef", 1, limit=3) == f"<<<PAGE 1\nabc …{END}"
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("打开客厅的灯", "打开客厅的灯。"),
+        ("打开客厅的灯 ", "打开客厅的灯。"),
+        ("打开客厅的灯。", "打开客厅的灯。"),
+        ("几点了？", "几点了？"),
+        ("我用的是Windows", "我用的是Windows"),
+        ("Turn on the lamp", "Turn on the lamp"),
+        ("", ""),
+    ],
+)
+def test_chinese_words_end_with_a_mark(said: str, read: str) -> None:
+    assert closed(said) == read
