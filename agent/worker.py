@@ -19,7 +19,7 @@ from agent.metrics import Metrics
 from agent.models.progress import Observer
 from agent.sessions.chronicle import Chronicler
 from agent.sessions.roster import roster
-from agent.transports import livekit_room
+from agent.transports import livekit_host, livekit_room
 from agent.transports.livekit_address import Refused
 from agent.transports.livekit_adoption import Adopted, Adoptions, invitation
 from agent.transports.livekit_agency import Acceptance, Load
@@ -57,7 +57,7 @@ class WorkerEngines(Engines, Protocol):
     async def prepare(self, observer: Observer) -> None: ...
 
 
-class Host(livekit_room.Host, Protocol):
+class Host(livekit_host.Host, Protocol):
     """What the worker needs of `agent.conversation.host.ConversationHost`."""
 
     @property

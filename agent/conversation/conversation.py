@@ -26,6 +26,7 @@ from agent.conversation.engine import agent_session
 from agent.conversation.floor import Floor
 from agent.conversation.generations import Generations
 from agent.conversation.greeting import BLENDSHAPES, greeting
+from agent.conversation.incoming import Incoming
 from agent.conversation.listening import Listening
 from agent.conversation.outgoing import PATIENCE_SECONDS
 from agent.conversation.output import Output
@@ -48,29 +49,12 @@ from agent.media.pump import Pump
 from agent.media.timeline import Timeline
 from agent.media.turn_taking import MICROPHONE_RATE, TurnSettings, TurnTaking
 from agent.protocol.envelope import Envelope
-from agent.protocol.errors import ProtocolError
 from agent.protocol.messages import (
-    MAX_TEXT,
-    AsrFinal,
     AssistantTextDelta,
     ClientHello,
-    ClientInterrupt,
-    ContextAck,
-    ContextUpdate,
     ErrorMessage,
-    Goodbye,
     InterruptReason,
-    PageState,
-    Ping,
-    Playout,
-    Pong,
-    ResumeConfirm,
-    Settings,
-    StartListen,
     StateUpdate,
-    StopListen,
-    TextInput,
-    UiEvent,
 )
 from agent.version import project_version
 from agent.widget.effects import Send
@@ -105,11 +89,9 @@ class Conversation:
         self._parts = parts
         self._on_event = on_event
         self._tasks = Tasks(f"conversation {session_id}", self._task_failed)
-        self._typed = 0
         self._closing = False
         self._handed_over = False
         self._silenced = False
-        self._hears = True
         self._context = PageContext()
         if past is not None and (page := past.page(time.time_ns() // 1_000_000)) is not None:
             self._context.update(page, time.monotonic())
@@ -186,6 +168,9 @@ class Conversation:
             anticipate=anticipates,
         )
         subject.ear = self._ear
+        self._incoming = Incoming(
+            self, self.client, self._ear, self._listening, self._telling, self._floor, self._context, continuity, self._timeline
+        )
         self._stillness = Stillness(self._ear.push, lambda: self._ear.engaged)
         engine = agent_session(self._ear, parts, config.limits, anticipates=anticipates)
         self._answering = Answering(engine, speaker, self.client, self._generations, self._scripts, self._recording, continuity)
@@ -206,7 +191,7 @@ class Conversation:
         if kept is not None:
             await asyncio.wait([kept], timeout=PATIENCE_SECONDS)
         self.greet()
-        await self._answering.start(self._output, self._captions, self._tasks, self._written, room, identity)
+        await self._answering.start(self._output, self._captions, self._tasks, self._incoming.chat, room, identity)
         self._tasks.start(self._pump.run(), "pump")
         self._tasks.start(self._continuity.tickets.renew(identity), "resume secrets")
         self.client.set_state("listening")
@@ -293,7 +278,7 @@ class Conversation:
 
     def hear(self, pcm: bytes) -> None:
         """Microphone sound, see `ports.Guest`."""
-        if self._hears and not self._closing:
+        if self._incoming.open and not self._closing:
             self._recording.heard(pcm, self._pump.now())
             self._ear.push(pcm if self._echo is None else self._echo.clean(pcm))
             self._stillness.heard()
@@ -303,46 +288,7 @@ class Conversation:
         if self._closing:
             return
         self._recording.received(envelope.message)
-        match envelope.message:
-            case ClientHello() as hello:
-                if not self._continuity.missed(hello, sounding=self._listening.sounding()):
-                    self.greet()
-                    self._telling.again()
-            case StartListen():
-                self._hears = True
-            case StopListen():
-                self._ear.finish()
-                self._hears = False
-            case TextInput(text=text):
-                self.text_input(text)
-            case ClientInterrupt():
-                self.interrupt("button")
-            case Settings(language=language, interrupt=mode):
-                if language is not None:
-                    self._ear.language = language
-                if mode is not None:
-                    self._ear.switch(mode)
-            case ContextUpdate() as update:
-                refused = self._context.update(update, time.monotonic())
-                self.client.send(ContextAck(version=update.version, accepted=refused is None, reason=refused))
-                if refused is None and update.interrupt and self._listening.busy():
-                    self.interrupt("context")
-            case Ping(id=ping_id):
-                self.client.send(Pong(id=ping_id, t=self._timeline.t))
-            case Playout() as playout:
-                if self._floor.report(playout):
-                    self._continuity.reported(playout)
-            case ResumeConfirm(number=number):
-                self._continuity.tickets.confirm(number)
-            case PageState() as page:
-                self._page(page)
-            case Goodbye():
-                self._continuity.over = True
-                self._ending = asyncio.get_running_loop().create_task(self.aclose("the user has ended it"))
-            case UiEvent():
-                pass
-            case other:
-                self.client.fail("bad_message", f"{other.type} is not expected at this door")
+        self._incoming.receive(envelope.message)
 
     def absent(self) -> None:
         self._continuity.absent()
@@ -350,42 +296,15 @@ class Conversation:
     def present(self) -> None:
         self._continuity.present()
 
-    def _page(self, page: PageState) -> None:
-        try:
-            why = self._continuity.page(page)
-        except ProtocolError as error:
-            self.client.fail(error.code, str(error))
-            return
-        if why is not None:
-            self.client.fail("bad_message", why)
+    def leave(self) -> None:
+        self._continuity.over = True
+        self._ending = asyncio.get_running_loop().create_task(self.aclose("the user has ended it"))
 
-    def text_input(self, text: str) -> None:
-        """The user typed: an answer that is being given is interrupted, then this is answered."""
-        text = text.strip()
-        if not text:
-            self.client.fail("bad_message", "text_input.text: expected something to read")
-            return
-        self._ear.reset()
-        if self._listening.busy():
-            self.interrupt("text")
-        self._typed += 1
-        self.client.send(AsrFinal(id=f"t{self._continuity.since + self._typed}", text=text, via="text"))
-        self._rounds.asked("text", text)
-        self._telling.asked(time.monotonic())
-        self._answer(text)
-
-    def _answer(self, text: str, again: Send | None = None) -> None:
+    def answer(self, text: str, again: Send | None = None) -> None:
         """Unless it is interrupted before it can be."""
         interrupts = self._floor.interrupts
         answer = self._answering.answer(text, self._floor.settling, lambda: interrupts == self._floor.interrupts, again)
         self._tasks.start(answer, "answer")
-
-    def _written(self, text: str) -> None:
-        """In the room's chat."""
-        if len(text) > MAX_TEXT:
-            self.client.fail("bad_message", f"lk.chat: expected at most {MAX_TEXT} characters, not {len(text)}")
-            return
-        self.text_input(text)
 
     # ------------------------------------------------------------------------------------------------------- interruption
 
@@ -435,7 +354,7 @@ class Conversation:
         if self._transport.kind == "peer":
             await self._continuity.arrived()
         if interrupts == self._floor.interrupts:
-            self._answer(request.content, request)
+            self.answer(request.content, request)
 
     def clear(self) -> None:
         self._recording.void()

@@ -10,21 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from livekit import rtc
 
 from agent.aio import Tasks
 from agent.config import Config
 from agent.conversation.host import Busy, NotReady, Place
-from agent.conversation.ports import Guest, Returned, Transport
-from agent.media.block import Pcm
+from agent.conversation.ports import Guest
 from agent.protocol.messages import ClientHello, ErrorMessage, LanguageChoice
 from agent.transports.livekit_absence import Absence
 from agent.transports.livekit_adoption import Adopted
 from agent.transports.livekit_caller import Caller
 from agent.transports.livekit_connection import Connection, Failed
 from agent.transports.livekit_dispatch import Invitation, can_talk, is_operator, parse_dispatch
+from agent.transports.livekit_host import Host
 from agent.transports.livekit_line import Line
 from agent.transports.livekit_messages import Post
 from agent.transports.livekit_microphone import RoomMicrophone
@@ -51,29 +51,6 @@ APOLOGY_SECONDS: Final = 10.0
 """How long it may take to say aloud that all places are taken."""
 ERROR_ATTRIBUTE: Final = "visavis.error"
 """The agent's participant attribute that tells plain LiveKit clients why it leaves: a code of the table of errors."""
-
-
-class Host(Protocol):
-    """What the door needs of `agent.conversation.host.ConversationHost`."""
-
-    def reserve(self) -> Place: ...
-
-    async def admit(self) -> Place: ...
-
-    def deserted(self, give_up: Callable[[], None]) -> None: ...
-
-    def rejoined(self, give_up: Callable[[], None]) -> None: ...
-
-    async def say_busy(self, language: LanguageChoice) -> Pcm:
-        """The sound (48 kHz) of the words that all places are taken; empty when they cannot be said."""
-
-    async def open(
-        self, transport: Transport, hello: ClientHello, *, place: Place | None = None, identity: str = "", room: rtc.Room | None = None
-    ) -> Guest: ...
-
-    async def adopt(
-        self, transport: Transport, session: str, returned: Returned, *, place: Place, identity: str, room: rtc.Room
-    ) -> Guest: ...
 
 
 class Attendance:

@@ -34,6 +34,7 @@ from agent.protocol.messages import (
     ResumeSecret,
     RoundUpdate,
     ServerHello,
+    TextInput,
 )
 from agent.sessions.chronicle import Chronicler
 from agent.sessions.secrets import ResumeRefused
@@ -84,7 +85,7 @@ class Person:
     async def ask(self, text: str) -> None:
         """Ask, and wait for the answer's first sound."""
         begun = len(self.client.messages(GenerationStart))
-        self.conversation.text_input(text)
+        self.conversation.receive(Envelope(TextInput(text=text)))
         await self.client.until_count(GenerationStart, begun + 1)
 
     async def hear_out(self, count: int = 1) -> None:
@@ -193,7 +194,7 @@ async def test_an_answer_of_which_the_beginning_was_written_goes_on_behind_it(ho
 @pytest.mark.parametrize("engines", [InstantEngines(token_seconds=0.3)])
 async def test_a_question_without_an_answer_is_asked_again(host: ConversationHost, engines: InstantEngines) -> None:
     first = await arrive(host)
-    first.conversation.text_input("one")
+    first.conversation.receive(Envelope(TextInput(text="one")))
     await first.client.until_count(AsrFinal, 1)
     await first.vanish()
 
@@ -237,7 +238,7 @@ async def test_a_page_that_was_reported_comes_back_byte_for_byte(host: Conversat
     first = await arrive(host, wants=["page_state"])
     await first.ask("one")
     await first.hear_out()
-    first.conversation.text_input("two")
+    first.conversation.receive(Envelope(TextInput(text="two")))
     await first.client.until_count(PageRequest, 1)
     content = base64.b64encode(bytes(range(256)) * 4096).decode()
     first.tell(PageState(round=1, version=7, content=content))
@@ -370,7 +371,7 @@ async def test_what_a_model_writes_of_an_answer_that_is_given_anew_is_nobodys(ho
 async def test_a_first_word_that_comes_after_the_client_is_gone_is_nobodys(host: ConversationHost, settings: Journal) -> None:
     """The model was still thinking: the question is asked again, and the journal holds what is told, and nothing else."""
     person = await arrive(host)
-    person.conversation.text_input(question(1, 6))
+    person.conversation.receive(Envelope(TextInput(text=question(1, 6))))
     session = person.conversation._answering._session
     await person.client.until(lambda: session.current_speech is not None)
     speech = session.current_speech

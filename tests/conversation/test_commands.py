@@ -15,6 +15,7 @@ from agent.protocol.messages import (
     GenerationStart,
     ServerInterrupt,
     Subtitle,
+    TextInput,
     VisemeTimeline,
 )
 from bench.chirps import ChirpTTS
@@ -31,7 +32,7 @@ async def answered(answer: str) -> Client:
     config = Config(personas={"default": Persona(commands=COMMANDS)})
     host = ConversationHost(config, InstantEngines(answer=lambda context: answer, voice=ChirpTTS))
     conversation, client = await begin(host)
-    conversation.text_input("go on")
+    conversation.receive(Envelope(TextInput(text="go on")))
     await client.until_count(GenerationEnd, 1)
     await host.aclose()
     return client
@@ -85,10 +86,10 @@ async def test_nothing_of_a_cut_answer_happens_any_more() -> None:
     answer = "One two three four five six seven eight nine ten eleven twelve [show: late] thirteen."
     host = ConversationHost(config, InstantEngines(answer=lambda context: answer, voice=ChirpTTS))
     conversation, client = await begin(host)
-    conversation.text_input("go on")
+    conversation.receive(Envelope(TextInput(text="go on")))
     await client.until_count(GenerationStart, 1)
     conversation.interrupt("button")
-    conversation.text_input("again")
+    conversation.receive(Envelope(TextInput(text="again")))
     await client.until_count(GenerationEnd, 2)
     await host.aclose()
     assert client.messages(ServerInterrupt)
@@ -107,7 +108,7 @@ async def test_a_client_that_comes_back_is_told_again_what_has_not_expired() -> 
     answer = "[happy] [show: bell] One two three four five six seven eight nine ten eleven twelve."
     host = ConversationHost(config, InstantEngines(answer=lambda context: answer, voice=ChirpTTS))
     conversation, client = await begin(host)
-    conversation.text_input("go on")
+    conversation.receive(Envelope(TextInput(text="go on")))
     await client.until(lambda: commands(client) and client.messages(VisemeTimeline))
     before = len(client.received)
     conversation.receive(Envelope(ClientHello(session_id=conversation.session_id)))

@@ -16,6 +16,7 @@ from agent.config import Config
 from agent.conversation.host import ConversationHost
 from agent.media.block import Pcm
 from agent.media.visemes import visemes
+from agent.protocol.envelope import Envelope
 from agent.protocol.messages import (
     AssistantText,
     AssistantTextDelta,
@@ -25,6 +26,7 @@ from agent.protocol.messages import (
     MediaFp,
     ServerInterrupt,
     Subtitle,
+    TextInput,
     VisemeTimeline,
 )
 from agent.providers.align.aligner import Aligner
@@ -114,7 +116,7 @@ async def answered(voice: tts.TTS[Any], answer: str, aligner: LaysText | None = 
     """Everything that a client is told of one answer."""
     host = ConversationHost(Config(), InstantEngines(answer=lambda context: answer, voice=lambda: voice, aligner=aligner))
     conversation, client = await begin(host)
-    conversation.text_input("go on")
+    conversation.receive(Envelope(TextInput(text="go on")))
     await client.until_count(GenerationEnd, 1)
     await host.aclose()
     return client
@@ -275,7 +277,7 @@ async def test_a_mood_is_shown_and_neither_said_nor_written() -> None:
 async def test_nothing_of_a_face_comes_after_an_interrupt() -> None:
     host = ConversationHost(Config(), InstantEngines(answer=lambda context: "One two three. " * 20, voice=ChirpTTS))
     conversation, client = await begin(host)
-    conversation.text_input("go on")
+    conversation.receive(Envelope(TextInput(text="go on")))
     await client.until_count(Subtitle, 3)
     conversation.interrupt("button")
     await client.until_count(ServerInterrupt, 1)
