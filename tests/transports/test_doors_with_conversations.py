@@ -30,7 +30,7 @@ from agent.sessions.chronicle import Chronicler
 from agent.sessions.sqlite import SqliteStore
 from agent.sessions.store import state_of
 from bench.instant import InstantEngines
-from tests.transports import test_peer, test_websocket
+from tests.transports import peer_client, websocket_client
 
 CONFIG = Config.model_validate({"limits": {"sessions": 2}, "personas": {"default": {"greeting": ""}}})
 
@@ -53,7 +53,7 @@ async def real_host(chronicler: Chronicler) -> AsyncIterator[ConversationHost]:
 @pytest.fixture(params=["peer", "ws"])
 async def enter(request: pytest.FixtureRequest, real_host: ConversationHost) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     """Connects a client through the door."""
-    doors: Any = test_peer.door if request.param == "peer" else test_websocket.door
+    doors: Any = peer_client.door if request.param == "peer" else websocket_client.door
     async with doors(real_host, CONFIG) as (connect, _):
         yield connect
 
@@ -82,7 +82,7 @@ async def test_an_answer_comes_in_words_and_sound(enter: Callable[..., Awaitable
     said = "".join(e.message.text for e in client.envelopes if isinstance(e.message, AssistantTextDelta))
     assert said.strip() == text.text
     assert [envelope.seq for envelope in client.envelopes] == list(range(1, len(client.envelopes) + 1))
-    if isinstance(client, test_websocket.Page):
+    if isinstance(client, websocket_client.Page):
         assert client.sound[0][0] == start.t0
         assert client.sound[-1][0] < end.t_end
         loud = np.frombuffer(client.sound[1][1], "<i2")
@@ -110,7 +110,7 @@ async def test_what_came_through_a_door_is_in_the_journal(
     store = SqliteStore(tmp_path / "journal.sqlite3")
     (session,) = await store.sessions()
     events = await store.read(session.session)
-    assert events[0].d["door"] == ("ws" if isinstance(client, test_websocket.Page) else "peer")
+    assert events[0].d["door"] == ("ws" if isinstance(client, websocket_client.Page) else "peer")
     assert events[0].d["user"]
     assert session.user == events[0].d["user"]
     assert session.ended is not None
@@ -172,7 +172,7 @@ async def test_a_host_that_shuts_down_closes_the_doors(enter: Callable[..., Awai
     client = await enter()
     await real_host.aclose()
     assert real_host.count == 0
-    if isinstance(client, test_websocket.Page):
+    if isinstance(client, websocket_client.Page):
         assert (await client.closed())[1] == 1000
     else:
         await asyncio.wait_for(client.closed.wait(), 10)
