@@ -140,11 +140,21 @@ async def test_the_sound_that_went_out_is_known_to_the_sample(
 
 
 async def test_the_text_of_an_answer_is_known_before_it_was_heard(
-    recorded: ConversationHost, chronicler: Chronicler, settings: Settings
+    recorded: ConversationHost, chronicler: Chronicler, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert chronicler.journal is not None
+    append, whole = chronicler.journal.append, asyncio.Event()
+
+    def appended(event: Event, owner: Any) -> None:
+        append(event, owner)
+        if event.type == "llm_delta" and event.d["whole"]:
+            whole.set()
+
+    monkeypatch.setattr(chronicler.journal, "append", appended)
     conversation, client = await begin(recorded)
     conversation.receive(envelope(TextInput(text="Hello")))
     await client.until_count(GenerationStart, 1)
+    await asyncio.wait_for(whole.wait(), 10)
     conversation.receive(envelope(ClientInterrupt()))
     await client.until_count(ServerInterrupt, 1)
     await conversation.aclose("done")
