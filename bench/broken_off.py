@@ -122,7 +122,7 @@ class BrokenOff:
         client = self.client
         await client.send(Goodbye())
         events = self._events = await journalled(settings, client.session)
-        wrong = faults(client.told, events, client.asked, client.heard, client.sounding)
+        wrong = faults(client.told, events, client.asked, client.heard, client.sounding, client.opened)
         if len({hello.session_id for _, hello in client.hellos}) != 1:
             wrong.append("the session has changed")
         if not events or events[-1].type != "session_end":
@@ -135,6 +135,7 @@ class BrokenOff:
             (telling.at, f"loop {telling.loop}: {[(m.word, m.call) for m in telling.words]}") for telling in tellings(self.client.told)
         ]
         lines += [(at, f"taken away while {moment}") for moment, at in self.breaks]
+        lines += [(at, f"track {stream} is listened to") for stream, at in self.client.opened.items()]
         lines += [(at, f"loop {loop} counts as heard") for loop, at in self.client.heard.items()]
         lines += [(at, str(envelope.message)[:160]) for at, envelope in self.client.messages if envelope.message.type in TOLD]
         lines += [(telling.times[-1], f"loop {telling.loop}: its last word heard") for telling in tellings(self.client.told)]

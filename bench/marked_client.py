@@ -73,6 +73,8 @@ class MarkedClient:
         self.messages: list[tuple[float, Envelope[Any]]] = []
         self.sounding: list[tuple[float, int]] = []
         """When each 20 ms came in which something could be heard, and on which track."""
+        self.opened: dict[int, float] = {}
+        """Since when each track is listened to. The ear of a busy client opens late."""
         self.streams = 0
         self.room = rtc.Room()
         self.on_message: Callable[[Message], None] = lambda message: None
@@ -189,6 +191,7 @@ class MarkedClient:
         try:
             async for event in sound:
                 pcm, now = np.frombuffer(event.frame.data, np.int16), time.time()
+                self.opened.setdefault(stream, now - len(pcm) / RATE)
                 if audible(pcm) is not None:
                     self.sounding.append((now, stream))
                     self._news.set()

@@ -4,6 +4,7 @@ words that were written down. Pure: marks with the times at which they came, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -23,6 +24,7 @@ AUDIBLE: Final = 0.5
 """The share of its time in which something was heard of a word that was spoilt."""
 Sounding = Sequence[tuple[float, int]]
 """Each 20 ms in which anything could be heard: when, and on which track."""
+NEVER_LATE: Final[Mapping[int, float]] = {}
 
 
 class Record(Protocol):
@@ -65,12 +67,14 @@ class Telling:
             if then.word != now.word + 1 and later - at < (then.word - now.word) * WORD_SECONDS - SPOILT_SECONDS
         ]
 
-    def heard_before(self, sounding: Sounding) -> int:
-        """How many words at most sounded on its track before its first, and were spoilt."""
-        words = self.words[0].word
-        while words and not _audible(sounding, self.stream, self.at - words * WORD_SECONDS, self.at, words):
-            words -= 1
-        return words
+    def heard_before(self, sounding: Sounding, opened: Mapping[int, float] = NEVER_LATE) -> int:
+        """How many words at most came on its track before its first: they sounded, and were spoilt; those before them came when the ear was not open yet."""
+        missing = self.words[0].word
+        since = opened.get(self.stream, -math.inf)
+        spoilt = behind = sum(self.at - words * WORD_SECONDS >= since for words in range(1, missing + 1))
+        while spoilt and not _audible(sounding, self.stream, self.at - spoilt * WORD_SECONDS, self.at, spoilt):
+            spoilt -= 1
+        return missing if spoilt == behind else spoilt
 
     def heard_behind(self, sounding: Sounding, missing: int) -> bool:
         """Whether so many words sounded behind its last, and were spoilt."""
@@ -116,14 +120,20 @@ def written(records: Iterable[Record]) -> dict[int, list[Mark]]:
 
 
 def faults(
-    told: Sequence[Told], records: Sequence[Record], asked: Mapping[int, int], heard: Mapping[int, float], sounding: Sounding = ()
+    told: Sequence[Told],
+    records: Sequence[Record],
+    asked: Mapping[int, int],
+    heard: Mapping[int, float],
+    sounding: Sounding = (),
+    opened: Mapping[int, float] = NEVER_LATE,
 ) -> list[str]:
     """What is wrong, in words; empty when all is right. `asked`: the loops and how many words each has; `heard`: when the client was told that a loop counts as heard;
-    `sounding`: when there was sound."""
+    `sounding`: when there was sound; `opened`: since when each track is listened to. What a track carried before is not the agent's fault, which was told that somebody
+    listens; that it waits for this has a test of its own."""
     found = []
     all_tellings = tellings(told)
     for telling in all_tellings:
-        if telling.words[0].word != telling.heard_before(sounding):
+        if telling.words[0].word != telling.heard_before(sounding, opened):
             found.append(f"loop {telling.loop} begins at word {telling.words[0].word}")
         if telling.gaps:
             found.append(f"loop {telling.loop} has gaps: {telling.gaps}")

@@ -64,6 +64,17 @@ def test_the_first_and_the_last_word_may_be_spoilt_where_there_was_sound() -> No
     assert len(faults(told, JOURNAL, ASKED, HEARD, [(time, 2) for time in at[17:-17]])) == 2
 
 
+def test_words_that_came_before_the_ear_was_open_are_not_missing() -> None:
+    told = [*FIRST, *BROKEN, *AGAIN[2:]]
+    second = AGAIN[1].at
+    sound = [(second + place * 0.02, 2) for place in range(round(WORD_SECONDS / 0.02))]
+    assert faults(told, JOURNAL, ASKED, HEARD, opened={2: second + 0.1}) == []
+    assert faults(told, JOURNAL, ASKED, HEARD, sound, {2: second - 0.1}) == []
+    assert faults(told, JOURNAL, ASKED, HEARD, (), {2: second - 0.1}) == ["loop 2 begins at word 2"]
+    assert faults(told, JOURNAL, ASKED, HEARD, sound, {2: second - WORD_SECONDS - 0.1}) == ["loop 2 begins at word 2"]
+    assert faults(told, JOURNAL, ASKED, HEARD, opened={1: second + 0.1}) == ["loop 2 begins at word 2"]
+
+
 @pytest.mark.parametrize(
     ("plant", "words_of_it"),
     [

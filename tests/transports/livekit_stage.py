@@ -241,12 +241,15 @@ class Person:
         self._streams: list[rtc.AudioStream] = []
         self._left = False
 
-    async def join(self, metadata: str | dict[str, Any] = "", *, agent: bool = True, listen: bool = False, **grants: Any) -> Person:
+    async def join(
+        self, metadata: str | dict[str, Any] = "", *, agent: bool = True, listen: bool = False, subscribe: bool = True, **grants: Any
+    ) -> Person:
         self.room.on("data_received", self._data)
         self.room.register_text_stream_handler("visavis", self._text)
         if listen:
             self.room.on("track_subscribed", self._listen)
-        await self.room.connect(self.stage.server.url, self.stage.token(self.identity, self.room_name, metadata, agent, **grants))
+        token = self.stage.token(self.identity, self.room_name, metadata, agent, **grants)
+        await self.room.connect(self.stage.server.url, token, rtc.RoomOptions(auto_subscribe=subscribe))
         return self
 
     async def __aenter__(self) -> Person:

@@ -248,6 +248,22 @@ async def test_a_session_goes_on_in_the_place_of_its_dead_agent(livekit_server: 
         await dead.disconnect()
 
 
+async def test_it_goes_on_when_its_participant_listens_and_not_before(livekit_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the first words would be lost."""
+    monkeypatch.setattr("agent.transports.livekit_connection.LISTENED_SECONDS", 30.0)
+    name, published = room_name(), list[rtc.RemoteTrackPublication]()
+    async with staged(livekit_server) as stage, Person(stage, "ann", name) as ann:
+        ann.room.on("track_published", lambda publication, participant: published.append(publication))
+        await ann.join(agent=False, subscribe=False)
+        session, _ = returned(name)
+        stage.attendants.adopt(Adopted("s-1", session), stage.host.reserve())
+        await until(lambda: published, what="the agent's voice")
+        await asyncio.sleep(0.5)  # nothing happens
+        assert stage.host.guests == []
+        published[0].set_subscribed(True)
+        assert (await stage.guest()).returned == session
+
+
 async def test_a_participant_who_is_not_there_any_more_is_waited_for_and_then_left(livekit_server: Any) -> None:
     name = room_name()
     async with staged(livekit_server, grace_seconds=0.3) as stage, Person(stage, "bob", name) as bob:
