@@ -31,5 +31,5 @@ def make(inputs: Mapping[str, Path], out: Path) -> None:
         raise ModelError(f"preparing kokoro-82m took longer than {PREPARE_SECONDS} s; try again when the machine is less busy") from error
 
 
-PREPARED: Final = Derived(name="kokoro-82m-prepared", inputs=("kokoro-82m",), version="2", make=make, filename="kokoro-82m-prepared.onnx")
+PREPARED: Final = Derived(name="kokoro-82m-prepared", inputs=("kokoro-82m",), version="3", make=make, filename="kokoro-82m-prepared.onnx")
 """For `ModelStore.derive`."""
