@@ -25,6 +25,7 @@ AUDIBLE: Final = 0.5
 Sounding = Sequence[tuple[float, int]]
 """Each 20 ms in which anything could be heard: when, and on which track."""
 NEVER_LATE: Final[Mapping[int, float]] = {}
+"""Since when each track is listened to, where all of them are from their first sound on."""
 
 
 class Record(Protocol):
