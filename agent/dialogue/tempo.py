@@ -4,7 +4,7 @@ from the chunks that were made."""
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.dialogue.language import is_han
 
@@ -33,39 +33,55 @@ def width(text: str) -> int:
     return sum(3 if is_han(character) else 1 for character in text)
 
 
+class _Answer(NamedTuple):
+    """`lacked`: seconds by which it should have begun later than it could, so that no chunk was late; below zero there was time to spare. `opening`: seconds for which its
+    first chunk was heard, about."""
+
+    lacked: float
+    opening: float
+
+
 class Tempo:
     """One a conversation."""
 
     def __init__(self) -> None:
         self._cost = FIRST_GUESS
         self._deviation = 0.0
-        self._needed: float | None = None
-        """Seconds by which this answer should have begun later than it could, so that no chunk was late; below zero there was time to spare."""
-        self._needs: deque[float] = deque(maxlen=REMEMBERED)
+        self._lacked: float | None = None
+        self._opening = 0.0
+        self._answers: deque[_Answer] = deque(maxlen=REMEMBERED)
         self.wait = 0.0
-        """Seconds by which an answer begins later than it could, so that it need not break off: what the last ones needed and a margin, like a jitter buffer's.
+        """Seconds by which an answer begins later than it could, so that it need not break off: what the last ones lacked and a margin, like a jitter buffer's.
         0 where sound is made faster than it is heard."""
 
     def begin(self) -> None:
         """An answer begins. The one before may have been cut: what it lacked tells of the interruption."""
-        self._needed = None
+        self._lacked, self._opening = None, 0.0
 
     def answered(self) -> None:
         """An answer is complete."""
-        if self._needed is not None:
-            self._needs.append(self._needed)
-            self.wait = min(max(0.0, max(self._needs) + MARGIN_SECONDS), LONGEST_WAIT_SECONDS)
+        if self._lacked is not None:
+            self._answers.append(_Answer(self._lacked, self._opening))
+            self._wait_for(max(answer.lacked for answer in self._answers))
 
     def began(self, text: str, seconds: float) -> None:
         """The first sound of an answer's first chunk came after `seconds`, and is about to be heard, `wait` later. Before an answer was complete, this is all that
-        there is to go by."""
-        if not self._needs:
-            self.wait = MARGIN_SECONDS if seconds > SETUP_SECONDS + SLOW * LETTER_SECONDS * width(text) else 0.0
+        there is to go by. What an answer lacked that began with fewer words, one lacks less that begins with more."""
+        self._opening = LETTER_SECONDS * width(text)
+        if not self._answers:
+            self.wait = MARGIN_SECONDS if seconds > SETUP_SECONDS + SLOW * self._opening else 0.0
+            return
+        worst = max(answer.lacked for answer in self._answers)
+        latest = max(answer.lacked + answer.opening for answer in self._answers)
+        self._wait_for(min(worst, latest - self._opening))
+
+    def _wait_for(self, lacking: float) -> None:
+        self.wait = min(max(0.0, lacking + MARGIN_SECONDS), LONGEST_WAIT_SECONDS)
 
     def made(self, text: str, seconds: float, ahead_seconds: float) -> None:
         """A chunk after the first was written and said within `seconds`; when it was begun, the ear had so much still to hear."""
-        needed = self.wait + seconds - ahead_seconds
-        self._needed = needed if self._needed is None else max(needed, self._needed)
+        lacked = self.wait + seconds - ahead_seconds
+        self._lacked = lacked if self._lacked is None else max(lacked, self._lacked)
         letters = width(text)
         if letters and seconds > 0 and ahead_seconds < AMPLE_SECONDS:
             off = seconds / letters - self._cost
