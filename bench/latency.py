@@ -23,7 +23,7 @@ from agent.talk.local import LocalDoor
 from bench.caller import Caller, Exchange
 from bench.local_engines import local_engines
 from bench.options import Options, Unmeasured
-from bench.processes import Program, program
+from bench.processes import Program, at_rest, program
 from bench.questions import QUESTIONS, VOICE, spoken
 from bench.report import Result, Row, median, p90
 from infra import bench_environment
@@ -47,7 +47,9 @@ async def side_by_side(
     try:
         await caller.call(LocalDoor(host, caller), ClientHello(language=language, sdk="visavis-bench"))
         for turn in range(turns):
+            await at_rest()
             ours.append(await caller.ask(sounds[turn % len(sounds)], cut_seconds=CUT_SECONDS, settle_seconds=1.0))
+            await at_rest()
             others.append(await asked(chain))
     except DoorError as error:
         raise Unmeasured(str(error)) from None
@@ -149,7 +151,8 @@ async def measure(options: Options) -> Result:
         "Local models, in process; questions spoken by the local voices, in real time, one conversation a language, each turn by itself.",
         f"Answers are interrupted {CUT_SECONDS:g} s after their first sound.",
         "Plain: livekit-agents 1.8.9 with the same models as their own libraries run them, 0.5 s of silence, a sentence at a time; in process as well.",
-        "Each question is asked of ours, then of the plain chain: the speed of a shared machine changes within minutes.",
+        "Each question is asked of ours, then of the plain chain: the speed of a shared machine changes within minutes. Nobody is asked while the other still computes: the "
+        "plain chain goes on with an answer that was interrupted.",
     ]
     if (here := measured_file.read(ModelStore().root)) is not None:
         used = f"{here.used.quantisation} on {here.used.library}" if here.used is not None else "none"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,10 @@ from infra.children import Child
 from infra.paths import ROOT
 
 START_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 0.4
+RESTING_CORES: Final = 0.2
+"""What two open microphones cost is less."""
+REST_LOOKS: Final = 75
 
 
 class Program:
@@ -82,3 +86,15 @@ class Cost:
         everyone = [process, *process.children(recursive=True)]
         times = [one.cpu_times() for one in everyone]
         return cls(sum(time.user + time.system for time in times), sum(one.memory_info().rss for one in everyone))
+
+
+async def at_rest(cpu_seconds: Callable[[], float] = lambda: Cost.of(os.getpid()).cpu_seconds, look_seconds: float = LOOK_SECONDS) -> None:
+    """Wait until this process and its children hardly compute: what was cut off may still be going on. Raises `Unmeasured`."""
+    before = cpu_seconds()
+    for _ in range(REST_LOOKS):
+        await asyncio.sleep(look_seconds)
+        now = cpu_seconds()
+        if now - before < RESTING_CORES * look_seconds:
+            return
+        before = now
+    raise Unmeasured(f"something of the measurement still computes after {REST_LOOKS * look_seconds:g} s")

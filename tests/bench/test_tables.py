@@ -13,7 +13,8 @@ from bench import door, latency, pauses, rooms, sessions, start
 from bench.caller import Caller, Exchange, audible
 from bench.echo import said_back
 from bench.instant import tone
-from bench.processes import Cost
+from bench.options import Unmeasured
+from bench.processes import REST_LOOKS, Cost, at_rest
 from bench.questions import QUESTIONS
 from bench.report import Row
 
@@ -158,3 +159,12 @@ def test_a_turn_that_is_taken_before_its_end_is_a_cut_in() -> None:
     assert pauses.cut_in(Exchange(since=10.0, finals=[9.5, 10.6]))
     assert not pauses.cut_in(Exchange(since=10.0, finals=[10.6]))
     assert not pauses.cut_in(Exchange(since=10.0))
+
+
+async def test_nobody_is_asked_while_something_computes() -> None:
+    spent = iter([0.0, 1.0, 2.0, 2.0, 3.0])
+    await at_rest(lambda: next(spent), 1e-3)
+    assert next(spent) == 3.0
+    endless = iter(range(REST_LOOKS + 1))
+    with pytest.raises(Unmeasured, match="still computes"):
+        await at_rest(lambda: float(next(endless)), 1e-3)
