@@ -9,10 +9,12 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any, Final, get_args
 
+from livekit.agents import tts
+
 from agent import models_bench
 from agent.config import Config, ConfigError, Persona
 from agent.conversation.host import ConversationHost
-from agent.engines import ConfiguredEngines
+from agent.media.block import Pcm
 from agent.models import measured as measured_file
 from agent.models.errors import ModelError
 from agent.models.runtimes import RUNTIME
@@ -37,11 +39,9 @@ CUT_SECONDS: Final = 1.0
 
 
 async def side_by_side(
-    host: ConversationHost, engines: ConfiguredEngines, chain: Program, language: Language, turns: int
+    host: ConversationHost, chain: Program, language: Language, sounds: list[Pcm], turns: int
 ) -> tuple[list[Exchange], list[Exchange]]:
-    """`turns` questions, each to us and then to the plain chain, so that both find the machine alike; they begin anew when there are more turns than questions."""
-    voice = engines.build(Persona(voice=VOICE)).tts
-    sounds = [await spoken(text, voice) for text in QUESTIONS[language]]
+    """`turns` of `sounds`, each to us and then to the plain chain, so that both find the machine alike; they begin anew when there are more turns than questions."""
     ours, others = [], []
     caller = Caller()
     try:
@@ -58,9 +58,14 @@ async def side_by_side(
     return ours, others
 
 
+async def asked_aloud(language: Language, voice: tts.TTS[Any]) -> list[Pcm]:
+    """The questions of a language, spoken by `voice` where they are not in the cache yet: the plain chain only reads them there."""
+    return [await spoken(text, voice) for text in QUESTIONS[language]]
+
+
 @contextlib.asynccontextmanager
 async def plain(language: Language) -> AsyncIterator[Program]:
-    """The plain chain, warm, in a process of its own."""
+    """The plain chain, warm, in a process of its own. It asks with the recordings that `asked_aloud` leaves."""
     python = bench_environment.ensure()
     async with program("the plain chain", command=[str(python), "-m", "bench.plain", language]) as chain:
         await chain.line("ready", PLAIN_SECONDS)
@@ -141,8 +146,9 @@ async def measure(options: Options) -> Result:
         host = ConversationHost(Config(), engines)
         try:
             for language in languages:
+                sounds = await asked_aloud(language, engines.build(Persona(voice=VOICE)).tts)
                 async with plain(language) as chain:
-                    ours, others = await side_by_side(host, engines, chain, language, options.turns)
+                    ours, others = await side_by_side(host, chain, language, sounds, options.turns)
                 table += [*rows(language, ours), *comparison(language, ours, others)]
                 raw |= {language: [shown(exchange) for exchange in ours], f"{language} plain": [shown(exchange) for exchange in others]}
         finally:

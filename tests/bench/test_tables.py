@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
 
 from agent.protocol.frames import Frame, Kind, decode_frame
-from agent.protocol.messages import RATE
+from agent.protocol.messages import RATE, Language
 from bench import door, latency, pauses, rooms, sessions, start
 from bench.caller import Caller, Exchange, audible
 from bench.echo import said_back
-from bench.instant import tone
-from bench.options import Unmeasured
-from bench.processes import REST_LOOKS, Cost, at_rest
-from bench.questions import QUESTIONS
+from bench.instant import InstantTTS, tone
+from bench.options import Options, Unmeasured
+from bench.processes import REST_LOOKS, Cost, Program, at_rest
+from bench.questions import QUESTIONS, recorded
 from bench.report import Row
 
 
@@ -168,3 +174,27 @@ async def test_nobody_is_asked_while_something_computes() -> None:
     endless = iter(range(REST_LOOKS + 1))
     with pytest.raises(Unmeasured, match="still computes"):
         await at_rest(lambda: float(next(endless)), 1e-3)
+
+
+async def test_the_questions_are_recorded_before_the_plain_chain_asks_with_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On a machine where nothing was measured yet."""
+    monkeypatch.setenv("VISAVIS_CACHE", str(tmp_path))
+
+    @contextlib.asynccontextmanager
+    async def engines() -> AsyncIterator[Any]:
+        yield SimpleNamespace(build=lambda persona: SimpleNamespace(tts=InstantTTS()), aclose=AsyncMock())
+
+    async def chosen() -> None:
+        pass
+
+    @contextlib.asynccontextmanager
+    async def plain(language: Language) -> AsyncIterator[Program]:
+        assert all(len(recorded(text)) for text in QUESTIONS[language])
+        raise Unmeasured("as far as this test goes")
+        yield
+
+    monkeypatch.setattr(latency, "local_engines", engines)
+    monkeypatch.setattr(latency, "_choose_model", chosen)
+    monkeypatch.setattr(latency, "plain", plain)
+    with pytest.raises(Unmeasured, match="as far as"):
+        await latency.measure(Options())
