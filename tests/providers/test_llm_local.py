@@ -28,6 +28,7 @@ from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.window import ENOUGH_TOKENS, estimate, fit, is_enough
 from agent.providers.local.baton import Claim
 from tests.fixtures.ollama import ollama
+from tests.fixtures.resident import resident
 
 ONCE = APIConnectOptions(max_retry=0, timeout=60)
 
@@ -277,6 +278,8 @@ async def test_two_answers_at_once_and_a_beginning_that_stays(model: Path, libra
     for _ in range(2):
         process = LlamaProcess(libraries, model, 2, tmp_path)
         await process.start()
+        assert process.pid is not None
+        assert resident(model, process.pid) < model.stat().st_size / 4  # noqa: ASYNC240 - what was copied from the file is not kept twice
         await process.keep(beginning)
         english, chinese, end = await asyncio.gather(
             collect(process, [*beginning, ("user", "What is the capital of France?")]),

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 from agent.providers.llm.crowding import Clock, Crowding
+from agent.providers.local.memory import give_back_mapped
 
 _POINTER: Final = ctypes.c_void_p
 _INT: Final = ctypes.c_int32
@@ -190,6 +191,7 @@ class Network:
         self._context = llama.llama_init_from_model(self._model, parameters)
         if not self._context or llama.llama_n_ctx_seq(self._context) < context_tokens:
             raise LibraryUnusable("llama.cpp made another context than it was asked for")
+        give_back_mapped(model)  # most weights were copied into the order in which this processor multiplies them
         if (pool := library.thread_pool(threads)) is not None:
             llama.llama_attach_threadpool(self._context, pool, pool)
         self._vocabulary = llama.llama_model_get_vocab(self._model)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
 
 import onnxruntime as ort
 
 from agent.models.errors import ModelCorrupt, ModelMissing
+from agent.providers.local.memory import give_back_freed
 
 
 def open_session(model: Path | bytes, *, threads: int = 1, name: str = "") -> ort.InferenceSession:
@@ -29,12 +29,5 @@ def open_session(model: Path | bytes, *, threads: int = 1, name: str = "") -> or
     except Exception as error:  # onnxruntime's exceptions have no common base but this
         reason = str(error).splitlines()[0][:300]
         raise ModelCorrupt(f"{label} cannot be loaded ({reason}); `visavis models verify` tells whether the file is intact") from error
-    _give_memory_back()
+    give_back_freed()
     return session
-
-
-def _give_memory_back() -> None:
-    """Return freed memory to the system: loading leaves behind as much as half of the model's size. Only glibc has a call for it."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
