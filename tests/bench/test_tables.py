@@ -81,6 +81,10 @@ def test_starts_are_medians() -> None:
     assert value(table, "until the page") == 1.5
     assert [row.met for row in table if row.goal is not None] == [True]
     assert all(row.value is None for row in start.rows([]))
+    idle = [start.Start(1.0, ready, Cost(5, 10**9), share) for ready, share in [(4.0, 0.03), (6.0, 0.01), (4.5, 0.02)]]
+    of_one = start.rows_of_one_language("en", idle)
+    assert (value(of_one, "English only: until"), value(of_one, "English only: processor")) == (4.5, 2.0)
+    assert all(row.value is None for row in start.rows_of_one_language("zh", []))
 
 
 def test_latency_counts_what_was_answered_and_tells_what_was_not() -> None:
