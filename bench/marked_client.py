@@ -197,7 +197,7 @@ class MarkedClient:
                     self._news.set()
                 for mark, at in listener.hear(pcm):
                     began = now - (listener.samples - at) / RATE
-                    self.told.append(Told(mark, began, stream))
+                    self.told.append(Told(mark, began, stream, at / RATE))
                     self._place(at, began)
                     self._news.set()
         finally:

@@ -17,8 +17,9 @@ CAME: Final = "round_came"
 """The journal's event of a front end that has come, for the first time or back; everything that is written behind it knows all that is before."""
 
 
-SPOILT_SECONDS: Final = 0.12
-"""Between two words that were heard lies the time of those that were not, less so much at most, if these were spoken and spoilt on their way: on a busy machine some are."""
+SPOILT_SECONDS: Final = WORD_SECONDS / 2
+"""Between two words that were heard lies the time of those that were not, if these were spoken and spoilt on their way: on a busy machine some are. A jitter buffer takes a
+little of it away; a word that was left out takes all of its time."""
 GRAIN_SECONDS: Final = 0.02
 AUDIBLE: Final = 0.5
 """The share of its time in which something was heard of a word that was spoilt."""
@@ -42,11 +43,13 @@ class Record(Protocol):
 
 
 class Told(NamedTuple):
-    """A word that was heard. `at`: Unix time, in seconds, when it began; `stream`: which of the tracks that were heard one after the other."""
+    """A word that was heard. `at`: Unix time, in seconds, when it began; `stream`: which of the tracks that were heard one after the other; `place`: where on that track, in
+    seconds of sound."""
 
     mark: Mark
     at: float
     stream: int
+    place: float
 
 
 @dataclass
@@ -58,14 +61,16 @@ class Telling:
     stream: int
     words: list[Mark] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    places: list[float] = field(default_factory=list)
 
     @property
-    def gaps(self) -> list[tuple[int, int]]:
-        """Words between which others were left out: not even their time has passed."""
+    def gaps(self) -> list[tuple[int, int, float]]:
+        """Words between which others were left out, and the seconds of sound from one to the other: not even their time has passed on the track. The clock does not tell: the
+        ear of a busy client takes sound late."""
         return [
-            (now.word, then.word)
-            for (now, at), (then, later) in pairwise(zip(self.words, self.times, strict=True))
-            if then.word != now.word + 1 and later - at < (then.word - now.word) * WORD_SECONDS - SPOILT_SECONDS
+            (now.word, then.word, round(later - place, 3))
+            for (now, place), (then, later) in pairwise(zip(self.words, self.places, strict=True))
+            if then.word != now.word + 1 and later - place < (then.word - now.word) * WORD_SECONDS - SPOILT_SECONDS
         ]
 
     def heard_before(self, sounding: Sounding, opened: Mapping[int, float] = NEVER_LATE) -> int:
@@ -97,11 +102,12 @@ def tellings(told: Iterable[Told]) -> list[Telling]:
     """In the order in which they were heard. A word that is not behind the one before, another loop or another track begins the next."""
     found: list[Telling] = []
     stream = -1
-    for mark, at, its_stream in told:
+    for mark, at, its_stream, place in told:
         if not found or found[-1].loop != mark.loop or mark.word <= found[-1].words[-1].word or its_stream != stream:
             found.append(Telling(mark.loop, at, its_stream))
         found[-1].words.append(mark)
         found[-1].times.append(at)
+        found[-1].places.append(place)
         stream = its_stream
     return found
 

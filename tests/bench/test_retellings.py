@@ -26,7 +26,8 @@ def came(seq: int, at: float) -> Event:
 
 
 def heard(marks: Sequence[Mark], at: float, stream: int) -> list[Told]:
-    return [Told(mark, at + place * WORD_SECONDS, stream) for place, mark in enumerate(marks)]
+    times = [at + place * WORD_SECONDS for place in range(len(marks))]
+    return [Told(mark, time, stream, time) for mark, time in zip(marks, times, strict=True)]
 
 
 # Loop 1 is heard whole; loop 2 is broken off after four of its eight words, of which six were written down, and goes on with another call of the model.
@@ -54,6 +55,12 @@ def test_what_is_right_has_no_fault() -> None:
 def test_a_word_that_was_spoilt_on_its_way_is_not_missing() -> None:
     """Its time has passed."""
     assert faults([*FIRST, *BROKEN, *AGAIN[:3], *AGAIN[4:]], JOURNAL, ASKED, HEARD) == []
+
+
+def test_sound_that_was_taken_late_leaves_no_gap() -> None:
+    """The client was busy when the third word came; the fourth was spoilt, and the fifth was taken in time."""
+    late = AGAIN[2]._replace(at=AGAIN[2].at + 0.3)
+    assert faults([*FIRST, *BROKEN, *AGAIN[:2], late, *AGAIN[4:]], JOURNAL, ASKED, HEARD) == []
 
 
 def test_the_first_and_the_last_word_may_be_spoilt_where_there_was_sound() -> None:
