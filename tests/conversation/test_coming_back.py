@@ -96,6 +96,11 @@ class Person:
         self.tell(Playout(gen=end.gen, t_heard=end.message.t_end))
         await self.client.until(lambda: "heard" in self.statuses())
 
+    async def written_whole(self) -> None:
+        """Until the model has written all of the answer: of one cut off before, the rest is asked for."""
+        rounds = self.conversation._rounds
+        await self.client.until(lambda: (loop := rounds.state.current.loop) is not None and loop.draft.whole)
+
     def statuses(self) -> list[str]:
         return [update.status for update in self.client.messages(RoundUpdate)]
 
@@ -154,6 +159,7 @@ async def test_an_answer_that_was_not_heard_to_its_end_is_heard_from_its_start_i
     first = await arrive(host)
     await first.ask("one")
     await first.client.until(lambda: len(first.client.pitches()) > 30)
+    await first.written_whole()
     await first.vanish()
     before = asked(engines)
 
@@ -339,6 +345,7 @@ async def test_a_client_that_is_cut_off_and_stays_at_its_door_hears_the_answer_a
 ) -> None:
     person = await arrive(host)
     await person.ask("one")
+    await person.written_whole()
     before = asked(engines)
     person.conversation.absent()
     person.conversation.present()
