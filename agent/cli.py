@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from agent import log
 from agent.aio import Tasks
 from agent.config import Config, ConfigError, explain, load
 from agent.models.errors import ModelError
+
+if TYPE_CHECKING:
+    from agent.engines import ConfiguredEngines
 
 app = typer.Typer(
     name="visavis",
@@ -106,6 +109,20 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         raise typer.Exit(0) from None
 
 
+async def _with_engines(config: Config, serve: Callable[[ConfiguredEngines], Coroutine[Any, Any, None]]) -> None:
+    """The local language model is loaded by a process of its own while the rest is imported. Nothing else is on this event loop yet: imports may hold it up."""
+    from agent.providers.llm import local_model
+
+    async with local_model.begun(config, os.environ.get("MODELS", "auto")) as beginning:
+        from agent.engines import ConfiguredEngines
+
+        try:
+            engines = ConfiguredEngines(config, beginning.models, begun=beginning.process)
+        except (ConfigError, ModelError) as error:
+            raise _stop(str(error), 2) from None
+        await serve(engines)
+
+
 def _say(label: str, what: str) -> None:
     print(f"{label}: {what}", flush=True)
 
@@ -117,16 +134,11 @@ def demo(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     PORT=8080 and MODELS=auto|lite|full are read from the environment. full holds a language model; lite answers from a small list; auto chooses by RAM and disk.
     """
     settings = _with_llm(_with_port(_load(config)), llm)  # what is wrong with them is said at once; the imports below take seconds
-    from agent.engines import ConfiguredEngines
-    from agent.gateway import run_gateway
     from agent.models.terminal import TerminalProgress
 
-    try:
-        engines = ConfiguredEngines(settings, models=os.environ.get("MODELS", "auto"))
-    except (ConfigError, ModelError) as error:
-        raise _stop(str(error), 2) from None
+    async def serve(engines: ConfiguredEngines) -> None:
+        from agent.gateway import run_gateway
 
-    async def serve() -> None:
         tasks = Tasks("demo")
 
         def ready(url: str) -> None:
@@ -141,7 +153,7 @@ def demo(config: ConfigFile = None, llm: LanguageModel = "") -> None:
             await tasks.aclose()
 
     with TerminalProgress() as progress:
-        _run(serve())
+        _run(_with_engines(settings, serve))
 
 
 async def _offer_ollama() -> None:
@@ -162,14 +174,13 @@ def gateway(config: ConfigFile = None, llm: LanguageModel = "") -> None:
 def worker(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     """Join LiveKit rooms as the agent. LiveKit is found by LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET."""
     settings = _with_llm(_load(config), llm)
-    from agent.engines import ConfiguredEngines
-    from agent.worker import run_worker
 
-    try:
-        engines = ConfiguredEngines(settings, models=os.environ.get("MODELS", "auto"))
-    except (ConfigError, ModelError) as error:
-        raise _stop(str(error), 2) from None
-    _run(run_worker(settings, engines))
+    async def serve(engines: ConfiguredEngines) -> None:
+        from agent.worker import run_worker
+
+        await run_worker(settings, engines)
+
+    _run(_with_engines(settings, serve))
 
 
 @app.command()

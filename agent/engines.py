@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import openai
-from livekit.agents import APIError, llm
+from livekit.agents import llm
 
 from agent import measure
 from agent.aio import Tasks, keep_memory_out_of_collections
@@ -25,18 +24,18 @@ from agent.dialogue.persona import chat_prefix
 from agent.models import measured as measured_file
 from agent.models.measured import Measured, Variant
 from agent.models.progress import FetchProgress, Observer
-from agent.models.resources import choose
 from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
 from agent.providers.align.aligner import Aligner
 from agent.providers.asr.engines import SpeechEngines
 from agent.providers.asr.local import LocalSTT
-from agent.providers.llm.child import ProcessFailed
+from agent.providers.llm import local_model
+from agent.providers.llm.child import ProcessFailed, Unanswered
 from agent.providers.llm.embeddings import QuestionIndex
 from agent.providers.llm.faq import FaqLLM
-from agent.providers.llm.llama import LlamaLLM, LlamaProcess
-from agent.providers.llm.local import LocalLLM, prefill
+from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.llama_session import LlamaLLM
 from agent.providers.llm.named import described
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.requantise import PUBLISHED
@@ -70,7 +69,7 @@ MODELS: Final[Mapping[tuple[Kind, str], Mapping[Language, tuple[str, ...]]]] = {
     ("tts", "local.auto"): {"zh": ("kokoro-82m", "kokoro-voices-zh")},
     ("tts", "local.hibari"): {},
     ("tts", "local.kokoro"): {"zh": ("kokoro-82m", "kokoro-voices-zh")},
-    ("llm", "local.qwen"): {"en": ("qwen2.5-coder-1.5b-instruct",), "zh": ("qwen2.5-coder-1.5b-instruct",)},
+    ("llm", local_model.USE): {"en": (local_model.MODEL,), "zh": (local_model.MODEL,)},
     ("llm", "local.faq"): {},
 }
 """Model files that a local provider needs for each language."""
@@ -98,16 +97,19 @@ class SileroDetector:
 
 
 class ConfiguredEngines:
-    """Implements `parts.Engines`. `models`: auto, lite (a list of answers in place of the local language model) or full. Raises `ConfigError` for what cannot be provided."""
+    """Implements `parts.Engines`. `models`: auto, lite (a list of answers in place of the local language model) or full. `begun`: the local language model's
+    process, if it was begun already. Raises `ConfigError` for what cannot be provided."""
 
-    def __init__(self, config: Config, models: str = "auto", store: ModelStore | None = None) -> None:
+    def __init__(self, config: Config, models: str = "auto", store: ModelStore | None = None, *, begun: LlamaProcess | None = None) -> None:
         self._config = config
         self._store = store or ModelStore(overrides=config.models)
         self._sessions = itertools.count(1)
         self._silero: SileroModel | None = None
         self._speech: SpeechEngines | None = None
         self._voices: dict[Language, VoiceLane] = {}
+        self._begun = begun
         self._model: LlamaProcess | LanguageModelProcess | None = None
+        self._new_llm: Callable[[], llm.LLM[Any]] | None = None
         self._missing: tuple[str, ...] = ("the models are being looked for",)
         self._questions: dict[Path, QuestionIndex] = {}
         self._reading: FetchProgress | None = None
@@ -124,7 +126,7 @@ class ConfiguredEngines:
                 ("stt", "local.auto"): lambda: self._stt("auto"),
                 ("stt", "local.moonshine"): lambda: self._stt("en"),
                 ("stt", "local.whisper"): lambda: self._stt("zh"),
-                ("llm", "local.qwen"): self._llm,
+                ("llm", local_model.USE): lambda: _need(self._new_llm)(),
                 ("llm", "local.faq"): self._faq,
                 ("tts", "local.auto"): lambda **args: self._tts("auto", **args),
                 ("tts", "local.hibari"): lambda **args: self._tts("en", **args),
@@ -141,15 +143,10 @@ class ConfiguredEngines:
 
     def _answering(self, models: str, specs: list[ProviderSpec]) -> list[ProviderSpec]:
         """What answers: as configured, but for the local language model where the set of models holds none."""
-        if models not in ("auto", "lite", "full"):
-            raise ConfigError(f"MODELS={models}: expected auto, lite or full")
-        if not any(spec.use == "local.qwen" for spec in specs):
+        if local_model.chosen(models, specs, self._store) == "full" or not any(spec.use == local_model.USE for spec in specs):
             return specs
-        chosen, reason = (models, "MODELS=lite") if models != "auto" else _automatic(self._store)
-        if chosen != "lite":
-            return specs
-        logger.info("%s: answers come from a small list in place of the local language model", reason)
-        return [ProviderSpec(use="local.faq") if spec.use == "local.qwen" else spec for spec in specs]
+        logger.info("answers come from a small list in place of the local language model")
+        return [ProviderSpec(use="local.faq") if spec.use == local_model.USE else spec for spec in specs]
 
     # ------------------------------------------------------------------------------------------------------- readiness
 
@@ -189,7 +186,7 @@ class ConfiguredEngines:
     async def prepare(self, observer: Observer = lambda reading: None) -> None:
         """Fetch what is missing, load and warm everything. Raises `ModelError`, `ProcessFailed`."""
         names = sorted({name for provider in self._local for language in self.languages for name in MODELS[provider].get(language, ())})
-        if ("llm", "local.qwen") in self._local and RUNTIME is not None:
+        if ("llm", local_model.USE) in self._local and RUNTIME is not None:
             names.append(RUNTIME.name)
         if self._uses("stt"):
             names.append(TURN_MODEL)
@@ -208,7 +205,7 @@ class ConfiguredEngines:
             self._load_voices(),
             self._load_model(),
             self._load_questions(),
-            asyncio.to_thread(chinese_words.load, self._store.root / "jieba"),
+            self._load_words(),
         )
         await self._measure_once()
         self._missing = ()
@@ -268,8 +265,7 @@ class ConfiguredEngines:
     async def _load_model(self) -> None:
         if ("llm", "local.qwen") not in self._local:
             return
-        model = await asyncio.to_thread(measure.model_path, self._store, self._measured)
-        self._model = await self._start_model(model, _threads())
+        self._model = await self._start_tuned() or await self._start_plain()
         await self._read_ahead(self.languages[:1])
 
     async def _load_questions(self) -> None:
@@ -278,20 +274,31 @@ class ConfiguredEngines:
             self._questions[path] = index
             await index.load()
 
-    async def _start_model(self, model: Path, threads: int) -> LlamaProcess | LanguageModelProcess:
-        """On the build for this processor, or else on the plain library."""
-        if RUNTIME is not None:
-            tuned = LlamaProcess(self._store.path(RUNTIME.name), model, threads, self._store.root / "beginnings")
-            try:
-                await tuned.start()
-            except ProcessFailed as error:
-                await tuned.aclose()
-                logger.warning("%s; using the plain library, which is slower", error)
-            else:
-                self._baton.hold = tuned.hold
-                return tuned
-        plain = LanguageModelProcess(model, threads)
+    async def _load_words(self) -> None:
+        if "zh" in self.languages:
+            await asyncio.to_thread(chinese_words.load, self._store.root / "jieba")
+
+    async def _start_tuned(self) -> LlamaProcess | None:
+        """On the build for this processor."""
+        tuned = self._begun or await asyncio.to_thread(local_model.tuned, self._store, self._measured)
+        if tuned is None:
+            return None
+        try:
+            await tuned.start()
+        except ProcessFailed as error:
+            await tuned.aclose()
+            logger.warning("%s; using the plain library, which is slower", error)
+            return None
+        self._baton.hold = tuned.hold
+        self._new_llm = partial(LlamaLLM, tuned)
+        return tuned
+
+    async def _start_plain(self) -> LanguageModelProcess:
+        from agent.providers.llm.local import LocalLLM  # its import takes half a second
+
+        plain = LanguageModelProcess(self._store.path(local_model.MODEL), local_model.threads())
         await plain.start()
+        self._new_llm = partial(LocalLLM, plain)
         return plain
 
     async def _read_ahead(self, languages: tuple[Language, ...]) -> None:
@@ -300,12 +307,10 @@ class ConfiguredEngines:
         for language in languages:
             beginning = chat_prefix(persona, language)
             try:
-                if isinstance(self._model, LlamaProcess):
+                if self._model is not None:
                     await self._model.keep(beginning)
-                elif self._model is not None:
-                    await prefill(self._model, [*beginning, ("user", "你好" if language == "zh" else "Hello")])
-            except (openai.OpenAIError, APIError) as error:
-                logger.warning("the model could not read the persona ahead (%s); the first answer will take longer", type(error).__name__)
+            except Unanswered as error:
+                logger.warning("the model could not read the persona ahead (%s); the first answer will take longer", error)
 
     # ------------------------------------------------------------------------------------------------------- what this machine can do
 
@@ -338,10 +343,10 @@ class ConfiguredEngines:
         variants: list[Variant] = []
         if self._model is not None and full:
             await self._model.aclose()
-            variants = await measure.variants(self._store, _threads(), report=report)
+            variants = await measure.variants(self._store, local_model.threads(), report=report)
         elif self._model is not None:
             report("the language model")
-            variants = [await measure.speed(self._model, PUBLISHED, _threads(), times)]
+            variants = [await measure.speed(self._model, PUBLISHED, local_model.threads(), times)]
         measured = self._measured = measure.record(hearing, self._voices, speaking, variants)
         await asyncio.to_thread(measured_file.write, self._store.root, measured)
         if full:
@@ -377,10 +382,6 @@ class ConfiguredEngines:
             ]
         return self._registry.build("tts", specs)
 
-    def _llm(self) -> llm.LLM[Any]:
-        model = self._model
-        return LlamaLLM(model) if isinstance(model, LlamaProcess) else LocalLLM(_need(model))
-
     def _faq(self, persona: Persona, file: str = str(SHIPPED)) -> FaqLLM:
         path = Path(file)
         return FaqLLM(_need(self._questions.get(path)), FaqTalk(self._faqs[path], persona))
@@ -410,11 +411,6 @@ def _need(engine: Engine | None) -> Engine:
     return engine
 
 
-def _threads() -> int:
-    """Of the language model."""
-    return max(1, min(4, os.cpu_count() or 2))
-
-
 def _file(spec: ProviderSpec) -> Path:
     """The list that a `local.faq` answers from. Raises `ConfigError` for arguments that it does not take."""
     if strange := sorted(set(spec.args) - {"file"}):
@@ -422,8 +418,3 @@ def _file(spec: ProviderSpec) -> Path:
     if not isinstance(file := spec.args.get("file", str(SHIPPED)), str):
         raise ConfigError("providers.llm: local.faq: file: expected the path of a YAML file")
     return Path(file)
-
-
-def _automatic(store: ModelStore) -> tuple[str, str]:
-    choice = choose(store)
-    return choice.set, choice.reason

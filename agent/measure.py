@@ -7,13 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
 import openai
 import soxr
-from livekit.agents import APIError
 
 from agent.models.errors import ModelError
 from agent.models.measured import Measured, Variant, choose, cores, features, processor
@@ -23,15 +21,15 @@ from agent.protocol.messages import Language
 from agent.providers.asr.engines import SpeechEngines
 from agent.providers.asr.languages import LanguageMemory
 from agent.providers.asr.pieces import SAMPLE_RATE, Sound
-from agent.providers.llm.child import ProcessFailed
+from agent.providers.llm.child import ProcessFailed, Unanswered
 from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.local_model import MODEL
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.requantise import KINDS, PUBLISHED, derived
 from agent.providers.tts.voices import VoiceLane
 
 logger = logging.getLogger("visavis.measure")
 
-MODEL: Final = "qwen2.5-coder-1.5b-instruct"
 TUNED, PLAIN = "llama.cpp for this processor", "xllamacpp"
 SENTENCES: Final[Mapping[Language, str]] = {
     "en": "The weather is very nice today, so we go for a walk.",
@@ -151,7 +149,7 @@ async def _measured(process: LlamaProcess | LanguageModelProcess, quantisation: 
     try:
         await process.start()
         return [await speed(process, quantisation, threads, THOROUGHLY)]
-    except (ProcessFailed, ModelError, APIError, openai.OpenAIError) as error:
+    except (ProcessFailed, ModelError, Unanswered, openai.OpenAIError) as error:
         logger.warning("%s was not measured: %s", quantisation, error)
         return []
     finally:
@@ -174,13 +172,6 @@ def record(
         variants=variants,
         quantisation=chosen,
     )
-
-
-def model_path(store: ModelStore, measured: Measured | None) -> Path:
-    """The language model's file: the fastest one that was found here, or the published one. Blocks when it has to be made again."""
-    if measured is None or RUNTIME is None or measured.quantisation not in KINDS:
-        return store.path(MODEL)
-    return store.derive(derived(MODEL, measured.quantisation))
 
 
 def tidy(store: ModelStore, chosen: str) -> None:

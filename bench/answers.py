@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -11,14 +10,13 @@ from typing import Any, Final
 from agent.config import Persona
 from agent.dialogue.language import is_han, script_language
 from agent.dialogue.persona import chat_prefix, cut_after
-from agent.measure import model_path
 from agent.models.errors import ModelError
 from agent.models.measured import read
-from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.messages import Language
 from agent.providers.llm.child import ProcessFailed
 from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.local_model import tuned
 from agent.providers.llm.window import ANSWER_TOKENS, is_enough
 from bench.options import Options, Unmeasured
 from bench.questions import QUESTIONS
@@ -89,12 +87,11 @@ def unfinished(answer: str) -> bool:
 
 
 async def measure(options: Options) -> Result:
-    if RUNTIME is None:
-        raise Unmeasured("there is no build of llama.cpp for this system")
     store = ModelStore()
     try:
-        model = model_path(store, read(store.root))
-        process = LlamaProcess(store.path(RUNTIME.name), model, os.cpu_count() or 2, store.root / "beginnings")
+        process = tuned(store, read(store.root))
+        if process is None:
+            raise Unmeasured("there is no build of llama.cpp for this system")
         await process.start()
     except (ModelError, ProcessFailed) as error:
         raise Unmeasured(str(error)) from None

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from agent import engines as engines_module
 from agent import measure
 from agent.config import Config, ConfigError
 from agent.engines import LIGHT_CAPACITY, ConfiguredEngines
+from agent.models import resources
 from agent.models.errors import ModelError
 from agent.models.measured import Variant
+from agent.models.resources import Choice
 from agent.models.store import ModelStore
 from agent.providers.llm.requantise import PUBLISHED
 
@@ -48,10 +49,10 @@ def test_a_small_machine_answers_from_the_list(memory: int, answers: str, monkey
 
 
 def test_a_model_that_was_named_is_used_whatever_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_choice(store: ModelStore) -> tuple[str, str]:
+    def no_choice(store: ModelStore) -> Choice:
         raise AssertionError("nothing is to be chosen")
 
-    monkeypatch.setattr(engines_module, "_automatic", no_choice)
+    monkeypatch.setattr(resources, "choose", no_choice)
     made = configured("auto", OPENAI)
     assert made.answering == "the language model small at 127.0.0.1:1"
 

@@ -40,13 +40,18 @@ class Derived:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
+def derived_path(derived: Derived, layout: Layout, identities: Mapping[str, str]) -> Path:
+    """Where the derived file is, once it is made."""
+    return layout.derived / derived.name / derived.key(identities) / derived.filename
+
+
 def derive(derived: Derived, layout: Layout, inputs: Mapping[str, Path], identities: Mapping[str, str]) -> Path:
     """The derived file, made now if it is not there; other processes wait meanwhile. Blocks.
 
     Results of other versions and inputs are left alone: another clone may use them. Raises `ModelError`.
     """
-    folder = layout.derived / derived.name / derived.key(identities)
-    path = folder / derived.filename
+    path = derived_path(derived, layout, identities)
+    folder = path.parent
     if path.exists():
         return path
     try:

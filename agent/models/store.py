@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from agent.config import ModelSource
 from agent.models.assemble import sha256_of
-from agent.models.derived import Derived, derive
+from agent.models.derived import Derived, derive, derived_path
 from agent.models.download import Retry
 from agent.models.errors import FetchFailed, ModelCorrupt, ModelMissing, UnknownModel
 from agent.models.fetch import Fetch, Registries, free_bytes, need_bytes
@@ -191,6 +191,12 @@ class ModelStore:
         """The file that `derived` describes, made now if it is not there. Blocks. Raises `ModelMissing` for an input, `ModelError`."""
         inputs = {name: self.path(name) for name in derived.inputs}
         return derive(derived, self._layout, inputs, {name: self._identity(name) for name in derived.inputs})
+
+    def is_derived(self, derived: Derived) -> bool:
+        """Whether that file is there. Raises `ModelMissing`, `UnknownModel` for an input."""
+        for name in derived.inputs:
+            self.path(name)
+        return derived_path(derived, self._layout, {name: self._identity(name) for name in derived.inputs}).exists()
 
     def forget(self, derived: Derived) -> None:
         """Delete what was made of `derived`, in all versions."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from livekit.agents import llm, stt, tts, vad
-from livekit.plugins import openai
 
 from agent.config import ConfigError, ProviderSpec
 
@@ -18,7 +17,8 @@ Builder = Callable[..., Any]
 """Called with the arguments of the specification; returns a fresh provider."""
 
 BASES: Final[Mapping[Kind, type]] = {"vad": vad.VAD, "stt": stt.STT, "llm": llm.LLM, "tts": tts.TTS}
-_OPENAI: Final[Mapping[Kind, Builder]] = {"stt": openai.STT, "llm": openai.LLM, "tts": openai.TTS}
+OPENAI: Final[Mapping[Kind, str]] = {kind: f"livekit.plugins.openai:{BASES[kind].__name__}" for kind in ("stt", "llm", "tts")}
+"""What `openai` stands for. Its import takes half a second, which only those wait for who use it."""
 
 
 class Registry:
@@ -26,12 +26,10 @@ class Registry:
 
     def __init__(self, local: Mapping[tuple[Kind, str], Builder]) -> None:
         self._builders: dict[tuple[Kind, str], Builder] = dict(local)
-        for kind, builder in _OPENAI.items():
-            self._builders.setdefault((kind, "openai"), builder)
 
     def names(self, kind: Kind) -> list[str]:
         """The names that are known for a kind."""
-        return sorted(name for known, name in self._builders if known == kind)
+        return sorted([*(name for known, name in self._builders if known == kind), *(["openai"] if kind in OPENAI else [])])
 
     def check(self, kind: Kind, specs: Sequence[ProviderSpec]) -> None:
         """Raises `ConfigError` for a name that is not known, a class that cannot be imported, or a key that is not set."""
@@ -65,6 +63,8 @@ class Registry:
     def _builder(self, kind: Kind, spec: ProviderSpec) -> Builder:
         if (builder := self._builders.get((kind, spec.use))) is not None:
             return builder
+        if spec.use == "openai" and kind in OPENAI:
+            return _imported(kind, OPENAI[kind])
         if ":" in spec.use:
             return _imported(kind, spec.use)
         known = self.names(kind)

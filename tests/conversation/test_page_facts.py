@@ -15,7 +15,8 @@ from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.protocol.envelope import Envelope
 from agent.protocol.messages import AssistantText, ContextAck, ContextUpdate, GenerationEnd, Language, TextInput
-from agent.providers.llm.llama import LlamaLLM, LlamaProcess
+from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.llama_session import LlamaLLM
 from bench.instant import InstantEngines
 from tests.conversation.client import begin
 

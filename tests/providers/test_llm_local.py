@@ -22,8 +22,9 @@ from agent.models.errors import ModelError
 from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
 from agent.providers.llm.child import ProcessFailed, SupervisedChild
-from agent.providers.llm.llama import LlamaLLM, LlamaProcess
-from agent.providers.llm.local import LocalLLM, prefill
+from agent.providers.llm.llama import LlamaProcess
+from agent.providers.llm.llama_session import LlamaLLM
+from agent.providers.llm.local import LocalLLM
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.window import ENOUGH_TOKENS, estimate, fit, is_enough
 from agent.providers.local.baton import Claim
@@ -128,14 +129,6 @@ def engine_of(process: SupervisedChild) -> llm.LLM[Any]:
     return LocalLLM(process)
 
 
-async def read_ahead(process: SupervisedChild) -> None:
-    if isinstance(process, LlamaProcess):
-        await process.keep([("system", "Answer in one short sentence.")])
-    else:
-        assert isinstance(process, LanguageModelProcess)
-        await prefill(process, [("system", "Answer in one short sentence."), ("user", "Hello")])
-
-
 async def answer(engine: llm.LLM[Any], question: str, stop_after: int = 10**6) -> str:
     said = ""
     async with engine.chat(chat_ctx=context(("system", "Answer in one short sentence."), ("user", question)), conn_options=ONCE) as stream:
@@ -151,7 +144,7 @@ async def answer(engine: llm.LLM[Any], question: str, stop_after: int = 10**6) -
 
 @pytest.mark.models
 async def test_it_answers_stops_and_survives_its_own_death(process: SupervisedChild) -> None:
-    await read_ahead(process)
+    await process.keep([("system", "Answer in one short sentence.")])
     engine = engine_of(process)
     assert "Paris" in await answer(engine, "What is the capital of France?")
     assert "北京" in await answer(engine, "中国的首都是哪里？")

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,14 @@ class ProcessFailed(RuntimeError):
     """The model's process did not start; the text holds its last words."""
 
 
+class Unanswered(RuntimeError):
+    """The model's process gave no answer, or only a part of one. `retryable`: it may be asked again."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
 class SupervisedChild(ABC):
     """`python -m MODULE ARGUMENTS`, which says a first line when it is ready, and ends with its standard input."""
 
@@ -34,6 +42,7 @@ class SupervisedChild(ABC):
         self._command = (sys.executable, "-m", module, *arguments)
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
+        self._begun: tuple[asyncio.subprocess.Process, asyncio.Task[None]] | None = None
         self._tasks = Tasks("language model")
         self._words: list[str] = []
         self.starts = 0
@@ -48,6 +57,10 @@ class SupervisedChild(ABC):
         """Whether it can be asked; False while it is being started again."""
 
     @abstractmethod
+    async def keep(self, messages: Sequence[tuple[str, str]]) -> float:
+        """Have the beginning of conversations read, so that the first question need not wait for it. Returns the seconds that it took. Raises `Unanswered`."""
+
+    @abstractmethod
     def _up(self, process: asyncio.subprocess.Process, first_line: bytes) -> None:
         """The child has said its first line. Raises `ValueError` or `KeyError` when that is not what it should be."""
 
@@ -55,17 +68,22 @@ class SupervisedChild(ABC):
     async def _down(self) -> None:
         """The child is gone, or is about to be ended."""
 
+    async def begin(self) -> None:
+        """Start the process, which loads the model while its owner does something else; `start` waits until it has."""
+        self._begun = await self._spawn()
+
     async def start(self) -> None:
         """Load the model. Raises `ProcessFailed`."""
         await self._launch()
         self._tasks.start(self._supervise(), "supervisor")
 
-    async def _launch(self) -> None:
+    async def _spawn(self) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+        """The process, and the task that listens to its last words."""
         self.starts += 1
         self._words.clear()
         path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
+        process = self._process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=pipe,
             stdout=pipe,
@@ -74,8 +92,11 @@ class SupervisedChild(ABC):
             limit=LINE_BYTES,
             process_group=0,  # Ctrl-C at the terminal is for us: the child ends with its standard input, when we are done with it
         )
-        self._process = process
-        listening = self._tasks.start(self._listen_to(process), "last words")
+        return process, self._tasks.start(self._listen_to(process), "last words")
+
+    async def _launch(self) -> None:
+        process, listening = self._begun or await self._spawn()
+        self._begun = None
         assert process.stdout is not None
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -129,9 +150,13 @@ class SupervisedChild(ABC):
             await process.wait()
 
     async def aclose(self) -> None:
-        """End the process."""
+        """End the process. One that still loads its model listens to nobody, and has nothing to lose."""
+        loads = not self.alive
         await self._down()
         process = self._process
         await self._tasks.aclose()
         if process is not None:
+            if loads and process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
             await self._end(process)

@@ -11,7 +11,7 @@ from livekit.agents.utils import shortuuid
 
 from agent.protocol.messages import Language
 from agent.providers.llm.embeddings import QuestionIndex
-from agent.providers.llm.llama import messages_of
+from agent.providers.llm.llama_session import messages_of
 from agent.providers.local.lane import LaneClosed, LaneFull
 
 FIND_SECONDS: Final = 10.0

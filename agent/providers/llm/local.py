@@ -1,9 +1,7 @@
-"""`local.qwen`: a session's hold on the local language model."""
+"""A session's hold on the local language model of `process.py`. Imports livekit-plugins-openai, which takes half a second."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from typing import Any, Final
 
 from livekit.agents import APIConnectionError, llm
@@ -13,7 +11,6 @@ from livekit.plugins import openai
 from agent.providers.llm.process import LanguageModelProcess
 from agent.providers.llm.window import ANSWER_TOKENS, PROMPT_TOKENS, TEMPERATURE, fit
 
-PREFILL_SECONDS: Final = 120.0
 _CACHE_AND_PROGRESS: Final = {"cache_prompt": True, "return_progress": True}
 """With a word of progress after each batch of the prompt, the server notices a closed connection then, and not only when it has read it all."""
 
@@ -46,16 +43,3 @@ class LocalLLM(openai.LLM):
         if (client := self._process.client) is not None:
             self._client = client
         return super().chat(chat_ctx=fit(chat_ctx, PROMPT_TOKENS), tools=tools, conn_options=conn_options, **options)
-
-
-async def prefill(process: LanguageModelProcess, messages: Sequence[tuple[str, str]]) -> float:
-    """Let the model read the beginning of a conversation, so that the first question need not wait for it. Returns the seconds that it took."""
-    client = process.client
-    if client is None:
-        return 0.0
-    started = time.monotonic()
-    prompt: list[Any] = [{"role": role, "content": text} for role, text in messages]
-    await client.with_options(timeout=PREFILL_SECONDS).chat.completions.create(
-        model="local", messages=prompt, max_tokens=1, extra_body={"cache_prompt": True}
-    )
-    return time.monotonic() - started

@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import openai
 
-from agent.providers.llm.child import SupervisedChild
+from agent.providers.llm.child import SupervisedChild, Unanswered
 from agent.providers.llm.serve import KEY_VARIABLE
 
 ANSWER_SECONDS: Final = 60.0
 """Between two tokens, the first one included."""
+KEEP_SECONDS: Final = 120.0
 
 
 class LanguageModelProcess(SupervisedChild):
@@ -49,6 +52,19 @@ class LanguageModelProcess(SupervisedChild):
         transport = openai.DefaultAsyncHttpxClient(trust_env=False, headers={"Connection": "close"})
         timeout = openai.Timeout(connect=2.0, read=ANSWER_SECONDS, write=5.0, pool=5.0)
         self._client = openai.AsyncClient(api_key=self._key, base_url=f"{url}/v1", max_retries=0, timeout=timeout, http_client=transport)
+
+    async def keep(self, messages: Sequence[tuple[str, str]]) -> float:
+        if self._client is None:
+            return 0.0
+        started = time.monotonic()
+        prompt: list[Any] = [{"role": role, "content": text} for role, text in (*messages, ("user", "Hello"))]
+        try:
+            await self._client.with_options(timeout=KEEP_SECONDS).chat.completions.create(
+                model="local", messages=prompt, max_tokens=1, extra_body={"cache_prompt": True}
+            )
+        except openai.OpenAIError as error:
+            raise Unanswered(f"the language model could not read the beginning of conversations: {error}", retryable=True) from None
+        return time.monotonic() - started
 
     async def _down(self) -> None:
         client, self._client = self._client, None
