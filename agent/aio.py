@@ -17,6 +17,7 @@ from typing import Any, Final
 logger = logging.getLogger("visavis.aio")
 
 STACK_CALLS: Final = 5
+SELDOM: Final = 10
 
 
 class Tasks:
@@ -83,15 +84,18 @@ class LoopWatch:
 
     A tick on the loop stamps the time; a thread looks at the stamp and, when it is overdue, takes the loop thread's stack while it is still blocked. A loop
     that was merely not scheduled by the machine is found waiting in its selector, which is counted and not logged.
+
+    While there is nobody whom it could disturb (`somebody`), it looks a tenth as often: waiting for visitors costs little.
     """
 
-    def __init__(self, limit_seconds: float = 0.020) -> None:
+    def __init__(self, limit_seconds: float = 0.020, somebody: Callable[[], bool] = lambda: True) -> None:
         self.limit_seconds: Final = limit_seconds
         self.blocked = 0
         """How often the loop was blocked."""
         self.longest_seconds = 0.0
-        self._interval = limit_seconds / 2
-        self._stamp = 0.0
+        self._somebody = somebody
+        self._due = 0.0
+        """When the next tick should come."""
         self._stop = threading.Event()
         self._handle: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
@@ -99,7 +103,7 @@ class LoopWatch:
     def start(self) -> None:
         """Watch the running loop."""
         loop = asyncio.get_running_loop()
-        self._stamp = time.monotonic()
+        self._due = time.monotonic()
         self._tick(loop)
         self._thread = threading.Thread(target=self._watch, args=(threading.get_ident(),), name="visavis-loop-watch", daemon=True)
         self._thread.start()
@@ -111,25 +115,26 @@ class LoopWatch:
         if self._thread is not None:
             self._thread.join(timeout=1)
 
-    def _late(self, now: float) -> float:
-        return now - self._stamp - self._interval
+    @property
+    def _patience(self) -> float:
+        return self.limit_seconds if self._somebody() else SELDOM * self.limit_seconds
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = time.monotonic()
-        late = self._late(now)
+        now, interval = time.monotonic(), self._patience / 2
+        late = now - self._due
         if late > self.limit_seconds:
             self.blocked += 1
             self.longest_seconds = max(self.longest_seconds, late)
-        self._stamp = now
-        self._handle = loop.call_later(self._interval, self._tick, loop)
+        self._due = now + interval
+        self._handle = loop.call_later(interval, self._tick, loop)
 
     def _watch(self, loop_thread: int) -> None:
         reported = 0.0
-        while not self._stop.wait(self.limit_seconds):
-            late = self._late(time.monotonic())
-            if late <= self.limit_seconds or self._stamp == reported:
+        while not self._stop.wait(self._patience):
+            late = time.monotonic() - self._due
+            if late <= self.limit_seconds or self._due == reported:
                 continue
-            reported = self._stamp
+            reported = self._due
             frame = sys._current_frames().get(loop_thread)
             if frame is not None and frame.f_code.co_name != "select":
                 logger.warning("the event loop has been blocked for %.0f ms by %s", late * 1e3, _stack(frame))

@@ -65,9 +65,10 @@ async def run_gateway(
     Raises `ConfigError` for what cannot be served, and `ModelError` when the models cannot be had.
     """
     tokens = Tokens.from_config(config)
-    metrics, watch = Metrics(), LoopWatch()
+    metrics = Metrics()
     chronicler = Chronicler(config.journal)
     host = ConversationHost(config, engines, metrics.event, chronicler)
+    watch = LoopWatch(somebody=lambda: host.count > 0)
     metrics.watch_sessions(lambda: host.count, lambda: host.capacity)
     metrics.watch_loop(watch)
     if chronicler.journal is not None:

@@ -317,9 +317,10 @@ async def run_worker(
     key, secret = config.livekit.api_key, config.livekit.api_secret.get_secret_value()
     if not key or not secret:
         raise ConfigError("LIVEKIT_API_KEY and LIVEKIT_API_SECRET must both be set: the worker registers with them")
-    metrics, watch = Metrics(), LoopWatch()
+    metrics = Metrics()
     chronicler = Chronicler(config.journal)
     host = ConversationHost(config, engines, metrics.event, chronicler)
+    watch = LoopWatch(somebody=lambda: host.count > 0)
     attendants = Attendants(host, config, grace_seconds=grace_seconds)
     try:
         registration = Registration(config.livekit.url, key, secret, config.agent_name, attendants, on_ready)

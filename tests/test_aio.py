@@ -76,3 +76,23 @@ async def test_a_blocked_loop_is_counted_and_its_stack_logged(caplog: pytest.Log
     assert watch.longest_seconds >= 0.2
     assert "test_a_blocked_loop_is_counted_and_its_stack_logged (tests/test_aio.py:" in caplog.text
     assert all("\n" not in record.getMessage() for record in caplog.records), "a line each"
+
+
+async def test_with_nobody_there_the_loop_is_looked_at_seldom_and_a_long_block_is_counted_all_the_same() -> None:
+    there = False
+    watch = LoopWatch(0.020, somebody=lambda: there)
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    watch.start()
+    try:
+        assert watch._handle is not None
+        assert watch._handle.when() >= before + 0.1
+        time.sleep(0.3)  # noqa: ASYNC251 - blocking the loop is the point
+        await asyncio.sleep(0.01)
+        assert watch.blocked
+        there = True
+        watch._handle.cancel()
+        watch._tick(loop)
+        assert watch._handle.when() <= loop.time() + 0.01
+    finally:
+        watch.stop()
