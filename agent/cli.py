@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent import log
-from agent.aio import Tasks
+from agent.aio import Tasks, without_collections
 from agent.config import Config, ConfigError, explain, load
 from agent.models.errors import ModelError
 
@@ -114,8 +114,8 @@ async def _with_engines(config: Config, serve: Callable[[ConfiguredEngines], Cor
     from agent.providers.llm import local_model
 
     async with local_model.begun(config, os.environ.get("MODELS", "auto")) as beginning:
-        from agent.engines import ConfiguredEngines
-
+        with without_collections():
+            from agent.engines import ConfiguredEngines
         try:
             engines = ConfiguredEngines(config, beginning.models, begun=beginning.process)
         except (ConfigError, ModelError) as error:
@@ -137,8 +137,8 @@ def demo(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     from agent.models.terminal import TerminalProgress
 
     async def serve(engines: ConfiguredEngines) -> None:
-        from agent.gateway import run_gateway
-
+        with without_collections():
+            from agent.gateway import run_gateway
         tasks = Tasks("demo")
 
         def ready(url: str) -> None:
@@ -176,8 +176,8 @@ def worker(config: ConfigFile = None, llm: LanguageModel = "") -> None:
     settings = _with_llm(_load(config), llm)
 
     async def serve(engines: ConfiguredEngines) -> None:
-        from agent.worker import run_worker
-
+        with without_collections():
+            from agent.worker import run_worker
         await run_worker(settings, engines)
 
     _run(_with_engines(settings, serve))

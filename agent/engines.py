@@ -15,7 +15,7 @@ import numpy.typing as npt
 from livekit.agents import llm
 
 from agent import measure
-from agent.aio import Tasks, keep_memory_out_of_collections
+from agent.aio import Tasks, keep_memory_out_of_collections, without_collections
 from agent.config import Config, ConfigError, Persona, ProviderSpec
 from agent.conversation.parts import Parts
 from agent.dialogue.faq import SHIPPED, Faq
@@ -198,15 +198,16 @@ class ConfiguredEngines:
         self._missing = ("the models are being fetched",)
         await self._store.ensure_async(names, observe)
         self._missing = ("the models are being loaded",)
-        await asyncio.gather(
-            self._load_silero(),
-            self._load_speech(),
-            self._load_turns(),
-            self._load_voices(),
-            self._load_model(),
-            self._load_questions(),
-            self._load_words(),
-        )
+        with without_collections():
+            await asyncio.gather(
+                self._load_silero(),
+                self._load_speech(),
+                self._load_turns(),
+                self._load_voices(),
+                self._load_model(),
+                self._load_questions(),
+                self._load_words(),
+            )
         await self._measure_once()
         self._missing = ()
         logger.info("who answers: %s", self.answering)

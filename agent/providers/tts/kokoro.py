@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -53,10 +54,12 @@ class KokoroVoice:
     max_characters = MAX_CHARACTERS
 
     def __init__(self, model: Path, voices: Path, *, english: Callable[[str], str], cache: Path, threads: int = 2) -> None:
-        self._front_end: Final = _FrontEnd(cache)
+        with ThreadPoolExecutor(1) as loader:  # the dictionaries are read by Python, the graph without its lock
+            session = loader.submit(open_session, model, threads=threads)
+            self._front_end: Final = _FrontEnd(cache)
+            self._session: Final = session.result()
         self._english: Final = english
         self._ids: Final = phoneme_ids()
-        self._session: Final = open_session(model, threads=threads)
         self._folder: Final = voices
         self._styles: Final[dict[str, npt.NDArray[np.float32]]] = {}
         outputs = {item.name for item in self._session.get_outputs()}
