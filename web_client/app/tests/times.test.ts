@@ -95,6 +95,20 @@ describe("the turns' times", () => {
     expect(Math.abs(ms - (612 + 75))).toBeLessThanOrEqual(51);
   });
 
+  it("say that nothing was heard before it was sent, to a page that was busy when it was told", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
+    const it = await begin();
+    await key();
+    it.heard = 48_000 + 90 * 48;
+    answered(it, 1, "What is it?");
+    const came = performance.now() - 90;
+    for (let i = 0; i < 20; i++) {
+      it.heard = 48_000 + (performance.now() - came) * 48;
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    expect(rows()[0]!.textContent).toContain("heard after 612 ms");
+  });
+
   it("are ten at most, of all conversations, and in the language of the page", async () => {
     const first = await begin();
     for (let gen = 1; gen <= 8; gen++) answered(first, gen, `Question ${gen}`);
