@@ -22,11 +22,17 @@ SELDOM: Final = 10
 
 
 class Tasks:
-    """The tasks of one owner: each is named, a failure is logged once and handed to `on_error`, and `aclose` ends them all."""
+    """The tasks of one owner: each is named, a failure is logged once and handed to `on_error`, and `aclose` ends them all.
 
-    def __init__(self, owner: str, on_error: Callable[[BaseException], None] | None = None) -> None:
+    `told`: errors that `on_error` sees to it that a person is told, in a line instead of a traceback; they are not logged.
+    """
+
+    def __init__(
+        self, owner: str, on_error: Callable[[BaseException], None] | None = None, told: tuple[type[BaseException], ...] = ()
+    ) -> None:
         self._owner = owner
         self._on_error = on_error
+        self._told = told
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -48,7 +54,8 @@ class Tasks:
         if task.cancelled():
             return
         if (error := task.exception()) is not None:
-            logger.error("task %s failed", task.get_name(), exc_info=error)
+            if not isinstance(error, self._told):
+                logger.error("task %s failed", task.get_name(), exc_info=error)
             if self._on_error is not None and not self._closed:
                 self._on_error(error)
 

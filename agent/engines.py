@@ -184,7 +184,7 @@ class ConfiguredEngines:
         return described(self._specs["llm"][0])
 
     async def prepare(self, observer: Observer = lambda reading: None) -> None:
-        """Fetch what is missing, load and warm everything. Raises `ModelError`, `ProcessFailed`."""
+        """Fetch what is missing, load and warm everything. Raises `ModelError`."""
         names = sorted({name for provider in self._local for language in self.languages for name in MODELS[provider].get(language, ())})
         if ("llm", local_model.USE) in self._local and RUNTIME is not None:
             names.append(RUNTIME.name)

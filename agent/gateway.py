@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.aio import LoopWatch, Tasks
-from agent.config import Config
+from agent.config import Config, ConfigError
 from agent.conversation.host import ConversationHost
 from agent.engines import ConfiguredEngines
 from agent.metrics import Metrics
+from agent.models.errors import ModelError
 from agent.models.progress import Observer
 from agent.serving import address, bind, server
 from agent.sessions.chronicle import Chronicler
@@ -91,7 +92,7 @@ async def run_gateway(
         failure.append(error)
         http.should_exit = True
 
-    tasks = Tasks("gateway", failed)
+    tasks = Tasks("gateway", failed, told=(ConfigError, ModelError))
 
     async def prepare() -> None:
         await engines.prepare(observer)

@@ -16,6 +16,7 @@ from agent.config import Config, ConfigError
 from agent.conversation.host import Busy, ConversationHost, NotReady, Place
 from agent.conversation.parts import Engines
 from agent.metrics import Metrics
+from agent.models.errors import ModelError
 from agent.models.progress import Observer
 from agent.sessions.chronicle import Chronicler
 from agent.sessions.roster import roster
@@ -371,7 +372,7 @@ async def run_worker(
         except Refused as refused:
             raise ConfigError(str(refused)) from None
 
-    tasks, adopting, sharing = Tasks("worker", failed), Tasks("adoption"), Tasks("sharing")
+    tasks, adopting, sharing = Tasks("worker", failed, told=(ConfigError, ModelError)), Tasks("adoption"), Tasks("sharing")
     serving_health = tasks.start(health.run_until_stopped(), "health")
     on_health(f"http://{config.worker.host}:{health.port}")
     chronicler.start()

@@ -30,6 +30,21 @@ async def test_a_failing_task_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     await tasks.aclose()
 
 
+async def test_what_a_person_is_told_is_not_logged_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    failures: asyncio.Queue[BaseException] = asyncio.Queue()
+    tasks = Tasks("test", failures.put_nowait, told=(LookupError,))
+
+    async def fail(error: Exception) -> None:
+        raise error
+
+    for error in (KeyError("told"), ValueError("logged")):
+        tasks.start(fail(error), "fail")
+        assert await asyncio.wait_for(failures.get(), 5) is error
+    assert "told" not in caplog.text
+    assert "logged" in caplog.text
+    await tasks.aclose()
+
+
 async def test_closing_ends_everything_and_refuses_more() -> None:
     tasks = Tasks("test")
     ended: list[str] = []

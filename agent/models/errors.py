@@ -21,6 +21,10 @@ class ModelCorrupt(ModelError):
     """The files are there, but not the pinned bytes."""
 
 
+class NotEnoughMemory(ModelError):
+    """The files are right, but memory ran out while they were loaded."""
+
+
 class FetchError(ModelError):
     """A file could not be brought here."""
 

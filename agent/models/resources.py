@@ -8,12 +8,14 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]
 
+from agent.models.errors import NotEnoughMemory
 from agent.models.fetch import SPARE_BYTES, free_bytes
 from agent.models.manifest import SETS, SetName
 from agent.models.store import ModelStore
 
+_OUT_OF_MEMORY: Final = ("bad_alloc", "cannot allocate memory", "failed to allocate", "out of memory")
 FULL_MEMORY_BYTES: Final = 4_000_000_000
-"""All models of `full` warm take 2.4 GB for English alone and up to 4 GB for both languages."""
+"""All models of `full` take 3.1 GB while they are loaded and 2.1 GB from then on (`visavis bench start`); the rest is for conversations and for the machine itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,20 @@ def choose(store: ModelStore, memory_bytes: int | None = None, disk_bytes: int |
     if memory >= FULL_MEMORY_BYTES and disk >= needed:
         return Choice("full", f"full: {figures}")
     return Choice("lite", f"lite, without a local language model: only {figures}. MODELS=full takes one all the same")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a native library's error says that memory ran out; each says it in its own words."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(word in text for word in _OUT_OF_MEMORY)
+
+
+def does_not_fit(what: str) -> NotEnoughMemory:
+    """The error for people: what was being loaded, how much is free, and what to do."""
+    return NotEnoughMemory(
+        f"{what} does not fit into memory ({available_memory() / 1e9:.1f} GB are free, unless a limit allows this program less): "
+        "end other programs, or take the small set of models (MODELS=lite)"
+    )
 
 
 def available_memory(proc: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> int:

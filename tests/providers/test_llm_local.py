@@ -209,7 +209,7 @@ async def test_a_corrupt_model_is_an_error_that_says_so(tmp_path: Path, tuned: b
     broken.write_bytes(b"GGUF" + bytes(1000))
     process: SupervisedChild
     process = LlamaProcess(request.getfixturevalue("libraries"), broken, 1, tmp_path) if tuned else LanguageModelProcess(broken, threads=1)
-    with pytest.raises(ProcessFailed, match="is no model" if tuned else "did not start"):
+    with pytest.raises(ProcessFailed, match="cannot load broken.gguf" if tuned else "did not start"):
         await process.start()
     await process.aclose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from agent.config import Config
 from agent.models import resources
-from agent.models.errors import ModelError
+from agent.models.errors import ModelError, NotEnoughMemory
 from agent.models.resources import Choice
 from agent.models.runtimes import RUNTIME
 from agent.models.store import ModelStore
@@ -71,7 +72,21 @@ async def test_what_was_begun_and_dies_before_it_is_started_is_a_failed_start(he
         assert process is not None
         assert process.pid is not None
         psutil.Process(process.pid).kill()
-        with pytest.raises(ProcessFailed):
+        with pytest.raises(ProcessFailed, match="killed"):
+            await process.start()
+
+
+@pytest.mark.models
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+@pytest.mark.parametrize("megabytes", [600, 1400])
+async def test_memory_that_runs_out_while_it_is_loaded_is_told_in_words_that_help(here: None, megabytes: int) -> None:
+    """Less than the file, and less than the file and its weights in this processor's order."""
+    async with begun(config(), "full") as beginning:
+        process = beginning.process
+        assert process is not None
+        assert process.pid is not None
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+        with pytest.raises(NotEnoughMemory, match=r"the language model does not fit .*MODELS=lite"):
             await process.start()
 
 

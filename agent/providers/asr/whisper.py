@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from agent.models.errors import ModelCorrupt, ModelMissing
+from agent.models.resources import does_not_fit, out_of_memory
 from agent.providers.asr.chinese import tidy
 from agent.providers.asr.guards import is_silent, once, repeated
 from agent.providers.asr.languages import Language
@@ -56,7 +57,7 @@ _SAID: Final = 0.2
 class Whisper:
     """Hears English and Chinese. Not thread-safe: use it in one lane.
 
-    `folder` holds model.bin, config.json, tokenizer.json and vocabulary.txt of a CTranslate2 conversion. Raises `ModelMissing`, `ModelCorrupt`.
+    `folder` holds model.bin, config.json, tokenizer.json and vocabulary.txt of a CTranslate2 conversion. Raises `ModelMissing`, `ModelCorrupt`, `NotEnoughMemory`.
     """
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
@@ -70,6 +71,8 @@ class Whisper:
             self._network: Final = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=threads)
             self._tokenizer: Final = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # of tokenizers there is no other base
+            if out_of_memory(error):
+                raise does_not_fit("whisper") from error
             raise ModelCorrupt(
                 f"whisper in {folder} cannot be loaded ({error}); `visavis models verify` tells whether the files are intact"
             ) from error

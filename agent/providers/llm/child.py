@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.aio import Tasks
+from agent.models.errors import ModelError
+from agent.models.resources import does_not_fit, out_of_memory
 
 logger = logging.getLogger("visavis.providers.llm")
 
@@ -23,7 +26,7 @@ LINE_BYTES: Final = 1 << 20
 _ROOT: Final = Path(__file__).resolve().parents[3]
 
 
-class ProcessFailed(RuntimeError):
+class ProcessFailed(ModelError):
     """The model's process did not start; the text holds its last words."""
 
 
@@ -73,7 +76,7 @@ class SupervisedChild(ABC):
         self._begun = await self._spawn()
 
     async def start(self) -> None:
-        """Load the model. Raises `ProcessFailed`."""
+        """Load the model. Raises `ProcessFailed`, `NotEnoughMemory`."""
         await self._launch()
         self._tasks.start(self._supervise(), "supervisor")
 
@@ -102,12 +105,18 @@ class SupervisedChild(ABC):
             async with asyncio.timeout(START_SECONDS):
                 line = await process.stdout.readline()
             self._up(process, line)
-        except (TimeoutError, ValueError, KeyError):
+        except (TimeoutError, ValueError, KeyError) as error:
+            late = isinstance(error, TimeoutError)
             await self._end(process)
             await asyncio.wait([listening], timeout=STOP_SECONDS)
-            raise ProcessFailed(
-                f"the language model's process did not start: {' | '.join(self._words[-5:]) or 'it said nothing'}"
-            ) from None
+            raise self._failed(f"it was not ready within {START_SECONDS:g} s" if late else _ending(process)) from None
+
+    def _failed(self, ending: str) -> ModelError:
+        words = " | ".join(self._words[-5:])
+        if out_of_memory(RuntimeError(words)):
+            logger.info("the language model's process: %s", words)
+            return does_not_fit("the language model")
+        return ProcessFailed(f"the language model's process did not start: {words or ending}")
 
     async def _listen_to(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
@@ -122,7 +131,7 @@ class SupervisedChild(ABC):
             assert self._process is not None
             started = loop.time()
             code = await self._process.wait()
-            logger.error("the language model's process ended with %s: %s", code, " | ".join(self._words[-3:]) or "it said nothing")
+            logger.error("the language model's process ended with %s: %s", code, " | ".join(self._words[-3:]) or _ending(self._process))
             await self._down()
             if loop.time() - started > MAX_BACKOFF_SECONDS:
                 backoff = 0.5
@@ -130,7 +139,7 @@ class SupervisedChild(ABC):
                 try:
                     await self._launch()
                     break
-                except ProcessFailed as error:
+                except ModelError as error:
                     logger.error("%s; another attempt in %.1f s", error, backoff)
                     await asyncio.sleep(backoff)
                     backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
@@ -160,3 +169,9 @@ class SupervisedChild(ABC):
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
             await self._end(process)
+
+
+def _ending(process: asyncio.subprocess.Process) -> str:
+    if process.returncode == -signal.SIGKILL:
+        return "it was killed, as the system does when memory runs out; MODELS=lite needs much less"
+    return "it said nothing"

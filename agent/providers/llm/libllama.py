@@ -13,7 +13,8 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -78,6 +79,9 @@ class _ThreadPool(ctypes.Structure):
     ]
 
 
+COMPLAINTS: Final = 5
+_ERROR: Final = 4
+"""GGML_LOG_LEVEL_ERROR."""
 _Log: Final = ctypes.CFUNCTYPE(None, ctypes.c_int, _TEXT, _POINTER)
 _Abort: Final = ctypes.CFUNCTYPE(ctypes.c_bool, _POINTER)
 
@@ -138,19 +142,25 @@ class Entry(NamedTuple):
 class Library:
     """The shared libraries of `folder`. Once a process. Raises `LibraryUnusable`."""
 
-    def __init__(self, folder: Path, log: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.complaints: Final = deque[str](maxlen=COMPLAINTS)
+        """The last lines that they logged as errors."""
         try:
             self._ggml = ctypes.CDLL(_only(folder, "libggml.*"), mode=ctypes.RTLD_GLOBAL)
             self.llama: Final = ctypes.CDLL(_only(folder, "libllama.*"), mode=ctypes.RTLD_GLOBAL)
             for name, (result, arguments) in _FUNCTIONS.items():
                 function = getattr(self.llama, name)
                 function.restype, function.argtypes = result, arguments
-            self._log = _Log(lambda level, text, _: log(text.decode(errors="replace")))
+            self._log = _Log(self._heard)
             self.llama.llama_log_set(self._log, None)
             self._load_variants(folder)
         except (OSError, AttributeError) as error:
             raise LibraryUnusable(f"llama.cpp in {folder} does not run here: {error}") from None
         self.llama.llama_backend_init()
+
+    def _heard(self, level: int, text: bytes, _: object) -> None:
+        if level == _ERROR:
+            self.complaints.append(text.decode(errors="replace").strip())
 
     def _load_variants(self, folder: Path) -> None:
         ggml = self._ggml
@@ -186,10 +196,12 @@ class Network:
         self._library = library
         self._model = llama.llama_model_load_from_file(str(model).encode(), llama.llama_model_default_params())
         if not self._model:
-            raise Unreadable(f"{model.name} is no model that llama.cpp can load")
+            raise Unreadable(f"llama.cpp cannot load {model.name}: {'; '.join(library.complaints) or 'it does not say why'}")
         parameters = _context_parameters(llama, context_tokens, batch_tokens, sequences, threads)
         self._context = llama.llama_init_from_model(self._model, parameters)
-        if not self._context or llama.llama_n_ctx_seq(self._context) < context_tokens:
+        if not self._context:
+            raise LibraryUnusable(f"llama.cpp cannot make a context: {'; '.join(library.complaints) or 'it does not say why'}")
+        if llama.llama_n_ctx_seq(self._context) < context_tokens:
             raise LibraryUnusable("llama.cpp made another context than it was asked for")
         give_back_mapped(model)  # most weights were copied into the order in which this processor multiplies them
         if (pool := library.thread_pool(threads)) is not None:

@@ -134,7 +134,7 @@ def _say(message: dict[str, Any]) -> None:
 
 def main(libraries: Path, model: Path, threads: int, beginnings: Path) -> None:
     try:
-        library = Library(libraries, lambda line: None)
+        library = Library(libraries)
         network = Network(
             library, model, context_tokens=CONTEXT_TOKENS, sequences=SEQUENCES + KEPT, batch_tokens=BATCH_TOKENS, threads=threads
         )

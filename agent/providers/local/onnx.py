@@ -7,11 +7,12 @@ from pathlib import Path
 import onnxruntime as ort
 
 from agent.models.errors import ModelCorrupt, ModelMissing
+from agent.models.resources import does_not_fit, out_of_memory
 from agent.providers.local.memory import give_back_freed
 
 
 def open_session(model: Path | bytes, *, threads: int = 1, name: str = "") -> ort.InferenceSession:
-    """Load a model file, or the bytes of one called `name`. Raises `ModelMissing`, `ModelCorrupt`."""
+    """Load a model file, or the bytes of one called `name`. Raises `ModelMissing`, `ModelCorrupt`, `NotEnoughMemory`."""
     label = name or (model.name if isinstance(model, Path) else "model")
     if isinstance(model, Path) and not model.is_file():
         raise ModelMissing(f"{label}: {model} is not there; `visavis models fetch` brings the models")
@@ -27,6 +28,8 @@ def open_session(model: Path | bytes, *, threads: int = 1, name: str = "") -> or
     try:
         session = ort.InferenceSession(str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common base but this
+        if out_of_memory(error):
+            raise does_not_fit(label) from error
         reason = str(error).splitlines()[0][:300]
         raise ModelCorrupt(f"{label} cannot be loaded ({reason}); `visavis models verify` tells whether the file is intact") from error
     give_back_freed()
