@@ -305,8 +305,9 @@ class ConfiguredEngines:
     async def _read_ahead(self, languages: tuple[Language, ...]) -> None:
         """Let the model read what every conversation in these languages begins with."""
         persona = self._config.personas["default"]
+        first = self._specs["llm"][0].use == local_model.USE
         for language in languages:
-            beginning = chat_prefix(persona, language)
+            beginning = chat_prefix(persona, language, local_model=first)
             try:
                 if self._model is not None:
                     await self._model.keep(beginning)

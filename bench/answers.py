@@ -59,7 +59,7 @@ def _likeness(one: str, other: str) -> float:
 
 async def answer(process: LlamaProcess, question: str, language: Language, earlier: Sequence[tuple[str, str]] = ()) -> str:
     """As a persona without further instructions gives it, the same one every time. `earlier`: turns of the conversation before."""
-    messages = [*chat_prefix(Persona(), language), *earlier, ("user", question)]
+    messages = [*chat_prefix(Persona(), language, local_model=True), *earlier, ("user", question)]
     said, tokens = "", 0
     async for message in process.ask(messages, most=ANSWER_TOKENS, temperature=0):
         said, tokens = said + message.get("text", ""), tokens + 1

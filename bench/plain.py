@@ -190,7 +190,7 @@ class PlainDoor:
             aec_warmup_duration=None,
             turn_handling={"turn_detection": "vad", "interruption": {"enabled": True, "mode": "vad"}},
         )
-        (_, instructions), *_ = chat_prefix(Persona(), language)
+        (_, instructions), *_ = chat_prefix(Persona(), language, local_model=True)
         self._agent = Agent(instructions=instructions)
 
     async def connect(self, hello: ClientHello) -> None:

@@ -138,11 +138,20 @@ class Conversation:
         self._echo = echo.EchoCanceller(self._pump.now) if echo.WANT in hello.wants else None
 
         turn = config.turn
-        anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.llm.provider == "local")
+        anticipates = turn.anticipate == "always" or (turn.anticipate == "local" and parts.local_model)
         aligning = None if parts.aligner is None else Aligning(parts.aligner, self._tasks, session_id)
         memory = None if past is None else conversation(past.state.items)
         subject = Subject(self.client, self._context, self._stages, self._recording, self._rounds)
-        speaker = Speaker(subject, self._persona, self._scripts, config.limits.answer_characters, parts.tools, aligning, memory)
+        speaker = Speaker(
+            subject,
+            self._persona,
+            self._scripts,
+            config.limits.answer_characters,
+            parts.tools,
+            aligning,
+            memory,
+            local_model=parts.local_model,
+        )
         self._listening = Listening(
             self.client,
             self._timeline,

@@ -28,6 +28,11 @@ class Parts:
     aligner: LaysText | None = None
     """For voices that tell no times. Of the process."""
 
+    @property
+    def local_model(self) -> bool:
+        """Whether the model that answers is on this machine: it costs nothing, and knows little of itself."""
+        return self.llm.provider == "local"
+
     async def aclose(self) -> None:
         for part in (self.stt, self.llm, self.tts):
             await part.aclose()

@@ -133,11 +133,14 @@ class Speaker(Agent):
         tools: Sequence[llm.Tool] = (),
         aligning: Aligning | None = None,
         memory: llm.ChatContext | None = None,
+        *,
+        local_model: bool = False,
     ) -> None:
         """`longest`: characters after which an answer is ended; `tools`: functions that the model may call; `aligning`: for voices that tell no times; `memory`: of a
-        session that goes on."""
+        session that goes on; `local_model`: as `chat_prefix` takes it."""
         super().__init__(instructions="", tools=list(tools), chat_ctx=memory or llm.ChatContext.empty())
         self._longest = longest
+        self._local_model = local_model
         self._topic = topic
         self._persona = persona
         self._scripts = scripts
@@ -220,7 +223,7 @@ class Speaker(Agent):
         items = list(_without(items[forgotten(len(items)) :], self._superseded))
         said = next((i.text_content or "" for i in reversed(items) if i.type == "message" and i.role == "user"), "")
         prompt = llm.ChatContext.empty()
-        for role, text in chat_prefix(self._persona, self._language_of(said)):
+        for role, text in chat_prefix(self._persona, self._language_of(said), local_model=self._local_model):
             prompt.add_message(role=role, content=text)
         page = self._topic.context()
         asked = len(prompt.items)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.config import Persona
 from agent.dialogue.language import script_language
-from agent.dialogue.persona import CONTEXT_CHARACTERS, chat_prefix, closed, context_message
+from agent.dialogue.persona import CONTEXT_CHARACTERS, chat_prefix, closed, context_message, without_prefix
 from agent.dialogue.speakable import speakable
 from agent.protocol.messages import LanguageChoice
 
@@ -25,15 +25,33 @@ def test_the_prefix_is_a_system_turn_and_examples(language: LanguageChoice) -> N
     assert any("AI" in text or "人工智能" in text for role, text in prefix if role == "assistant")
 
 
+@pytest.mark.parametrize("local_model", [False, True])
 @pytest.mark.parametrize("language", ["en", "zh", "auto"])
-def test_the_examples_show_what_is_asked_for(language: LanguageChoice) -> None:
-    turns = chat_prefix(ADA, language)[1:]
+def test_the_examples_show_what_is_asked_for(language: LanguageChoice, local_model: bool) -> None:
+    turns = chat_prefix(ADA, language, local_model=local_model)[1:]
     for (_, question), (_, answer) in zip(turns[::2], turns[1::2], strict=True):
         assert speakable(answer) == answer
         assert script_language(answer, "en") == script_language(question, "zh")
         assert len(answer) <= 80
     if language != "auto":
         assert {script_language(text, "en") for _, text in turns} == {language}
+
+
+@pytest.mark.parametrize(
+    ("language", "known"), [("en", "small open language model"), ("zh", "小型的开源语言模型"), ("auto", "small open language model")]
+)
+def test_only_of_the_local_model_is_it_said_what_it_is(language: LanguageChoice, known: str) -> None:
+    assert known in chat_prefix(ADA, language, local_model=True)[0][1]
+    other = "".join(text for _, text in chat_prefix(ADA, language))
+    assert "open language model" not in other
+    assert "小型的开源" not in other
+
+
+@pytest.mark.parametrize("local_model", [False, True])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_conversation_is_found_behind_any_prefix(language: LanguageChoice, local_model: bool) -> None:
+    talk = [("user", "Hello?"), ("assistant", "Yes.")]
+    assert without_prefix([*chat_prefix(ADA, language, local_model=local_model), *talk], ADA) == (language, talk)
 
 
 def test_the_persona_says_which_language_unless_told() -> None:
