@@ -18,7 +18,9 @@ MakeServer = Callable[..., RedisServer]
 
 @pytest.fixture
 def make_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
-    """Starts a Redis of the test's own. Without one the test is reported as not run; on a build machine that could have one it fails."""
+    """Starts a Redis of the test's own. What it has confirmed is in its file: by its default, `everysec`, a busy disk may keep that back for two seconds.
+
+    Without one the test is reported as not run; on a build machine that could have one it fails."""
     if reason := redis.lacking():
         if redis.is_required():
             pytest.fail(reason)
@@ -28,7 +30,7 @@ def make_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]
     def make(*options: str) -> RedisServer:
         program = redis.find()
         assert program is not None
-        servers.append(RedisServer(program, tmp_path_factory.mktemp("redis"), *options))
+        servers.append(RedisServer(program, tmp_path_factory.mktemp("redis"), "--appendfsync", "always", *options))
         servers[-1].start()
         return servers[-1]
 
