@@ -54,10 +54,11 @@ class Tasks:
         if task.cancelled():
             return
         if (error := task.exception()) is not None:
-            if not isinstance(error, self._told):
+            on_error = None if self._closed else self._on_error
+            if on_error is None or not isinstance(error, self._told):
                 logger.error("task %s failed", task.get_name(), exc_info=error)
-            if self._on_error is not None and not self._closed:
-                self._on_error(error)
+            if on_error is not None:
+                on_error(error)
 
     async def aclose(self, seconds: float | None = None) -> None:
         """Cancel what runs and wait for it, but no longer than `seconds`. May be called from one of the tasks, which is then left to end by itself."""

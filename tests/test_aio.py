@@ -42,7 +42,18 @@ async def test_what_a_person_is_told_is_not_logged_as_well(caplog: pytest.LogCap
         assert await asyncio.wait_for(failures.get(), 5) is error
     assert "told" not in caplog.text
     assert "logged" in caplog.text
+
+    async def fail_at_the_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise KeyError("nobody is told any more")
+
+    tasks.start(fail_at_the_end(), "fail at the end")
+    await asyncio.sleep(0)
     await tasks.aclose()
+    assert failures.empty()
+    assert "nobody is told any more" in caplog.text
 
 
 async def test_closing_ends_everything_and_refuses_more() -> None:

@@ -52,8 +52,7 @@ _LOCAL_MODEL: Final[dict[LanguageChoice, str]] = {
     "zh": "用的是一个小型的开源语言模型，",
     "auto": " with a small open language model",
 }
-"""What is known of the model where it is the local one. Asked in eleven ways, eight times each, what it is and who made it, Qwen2.5 1.5B said that it was of OpenAI or
-Anthropic in 25 of 88 answers without this and its example turn; with both, asked in seventeen ways, in 14 of 238."""
+"""What is known of the model where it is the local one. Without this and its example turn, Qwen2.5 1.5B often says that OpenAI made it, with them seldom."""
 _WHOSE_EN: Final = ("Which company made you?", "No company did. I'm open software with a small open language model.")
 _WHOSE_ZH: Final = ("你是哪家公司的产品？", "不是哪家公司的，我是开源软件，用的是一个小型的开源模型。")
 _EXAMPLES: Final[dict[LanguageChoice, list[tuple[str, str]]]] = {

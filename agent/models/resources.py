@@ -15,7 +15,8 @@ from agent.models.store import ModelStore
 
 _OUT_OF_MEMORY: Final = ("bad_alloc", "cannot allocate memory", "failed to allocate", "out of memory")
 FULL_MEMORY_BYTES: Final = 4_000_000_000
-"""All models of `full` take 3.1 GB while they are loaded and 2.1 GB from then on (`visavis bench start`); the rest is for conversations and for the machine itself."""
+"""All models of `full` take 2.1 GB (`visavis bench start`) and, while they are loaded, the size of the language model's file; the rest is for conversations and for the
+machine itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ def choose(store: ModelStore, memory_bytes: int | None = None, disk_bytes: int |
     return Choice("lite", f"lite, without a local language model: only {figures}. MODELS=full takes one all the same")
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether a native library's error says that memory ran out; each says it in its own words."""
+def out_of_memory(error: BaseException | str) -> bool:
+    """Whether a native library's error, or its last words, say that memory ran out; each says it in its own."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(word in text for word in _OUT_OF_MEMORY)
 

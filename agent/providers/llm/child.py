@@ -113,7 +113,7 @@ class SupervisedChild(ABC):
 
     def _failed(self, ending: str) -> ModelError:
         words = " | ".join(self._words[-5:])
-        if out_of_memory(RuntimeError(words)):
+        if out_of_memory(words):
             logger.info("the language model's process: %s", words)
             return does_not_fit("the language model")
         return ProcessFailed(f"the language model's process did not start: {words or ending}")

@@ -143,8 +143,7 @@ class Library:
     """The shared libraries of `folder`. Once a process. Raises `LibraryUnusable`."""
 
     def __init__(self, folder: Path) -> None:
-        self.complaints: Final = deque[str](maxlen=COMPLAINTS)
-        """The last lines that they logged as errors."""
+        self._complaints: Final = deque[str](maxlen=COMPLAINTS)
         try:
             self._ggml = ctypes.CDLL(_only(folder, "libggml.*"), mode=ctypes.RTLD_GLOBAL)
             self.llama: Final = ctypes.CDLL(_only(folder, "libllama.*"), mode=ctypes.RTLD_GLOBAL)
@@ -160,7 +159,12 @@ class Library:
 
     def _heard(self, level: int, text: bytes, _: object) -> None:
         if level == _ERROR:
-            self.complaints.append(text.decode(errors="replace").strip())
+            self._complaints.append(text.decode(errors="replace").strip())
+
+    @property
+    def why(self) -> str:
+        """What they said of the last thing that they could not do."""
+        return "; ".join(self._complaints) or "it does not say why"
 
     def _load_variants(self, folder: Path) -> None:
         ggml = self._ggml
@@ -196,11 +200,11 @@ class Network:
         self._library = library
         self._model = llama.llama_model_load_from_file(str(model).encode(), llama.llama_model_default_params())
         if not self._model:
-            raise Unreadable(f"llama.cpp cannot load {model.name}: {'; '.join(library.complaints) or 'it does not say why'}")
+            raise Unreadable(f"llama.cpp cannot load {model.name}: {library.why}")
         parameters = _context_parameters(llama, context_tokens, batch_tokens, sequences, threads)
         self._context = llama.llama_init_from_model(self._model, parameters)
         if not self._context:
-            raise LibraryUnusable(f"llama.cpp cannot make a context: {'; '.join(library.complaints) or 'it does not say why'}")
+            raise LibraryUnusable(f"llama.cpp cannot make a context: {library.why}")
         if llama.llama_n_ctx_seq(self._context) < context_tokens:
             raise LibraryUnusable("llama.cpp made another context than it was asked for")
         give_back_mapped(model)  # most weights were copied into the order in which this processor multiplies them
