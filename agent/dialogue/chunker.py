@@ -17,6 +17,8 @@ from agent.providers.local import chinese_words
 MAX_LATIN: Final = 120
 MAX_HAN: Final = 40
 """The longest piece, in Latin or in Chinese characters; a mixture is measured in proportion, and the mark that ends it comes on top."""
+SMALLEST_HAN: Final = 5
+"""Chinese characters in a piece after the first where there is hardly any time, about: words and clauses are kept whole."""
 
 
 class Pace(NamedTuple):
@@ -29,7 +31,13 @@ class Pace(NamedTuple):
 
 
 _FIRST: Final = Pace(40, 5, 2, 4)
-_PACES: Final = (Pace(24, 5, 6, 9), Pace(24, 8, 6, 9), Pace(48, 16, 12, 15), Pace(84, 28, 16, 27), Pace(MAX_LATIN, MAX_HAN, 20, 60))
+_PACES: Final = (
+    Pace(24, SMALLEST_HAN, 6, 9),
+    Pace(24, 8, 6, 9),
+    Pace(48, 16, 12, 15),
+    Pace(84, 28, 16, 27),
+    Pace(MAX_LATIN, MAX_HAN, 20, 60),
+)
 """Of the pieces after the first, from the smallest to the largest: speech is made faster than it is heard, so later pieces have time to be whole
 sentences. The smallest is for where there is hardly any time."""
 

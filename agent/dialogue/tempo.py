@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
+from agent.dialogue.chunker import SMALLEST_HAN
 from agent.dialogue.language import is_han
 
 FIRST_GUESS: Final = 0.06
@@ -13,10 +14,12 @@ FIRST_GUESS: Final = 0.06
 LEARNING: Final = 0.4
 DEVIATIONS: Final = 1.0
 """The next chunk may take so many mean deviations longer than chunks do on average, as TCP reckons with its answers."""
-MARGIN_SECONDS: Final = 0.25
+MARGIN_SECONDS: Final = 0.3
 """A chunk may come so much later than those before let expect."""
 LETTER_SECONDS: Final = 0.07
 """To say one."""
+SHORT_CHUNK: Final = 3 * SMALLEST_HAN
+"""Letters in a chunk where there is no room for more."""
 SLOW: Final = 0.45
 SETUP_SECONDS: Final = 0.1
 """A voice that takes longer for the first chunk of a first answer than the setup and `SLOW` of the time in which it is heard is likely to be late with the next one.
@@ -66,14 +69,16 @@ class Tempo:
 
     def began(self, text: str, seconds: float) -> None:
         """The first sound of an answer's first chunk came after `seconds`, and is about to be heard, `wait` later. Before an answer was complete, this is all that
-        there is to go by. What an answer lacked that began with fewer words, one lacks less that begins with more."""
+        there is to go by. What an answer lacked that began with fewer words, one lacks less that begins with more. One that begins with less than any before is made up
+        for by a shorter second chunk, which gets no shorter than `SHORT_CHUNK`."""
         self._opening = LETTER_SECONDS * width(text)
         if not self._answers:
             self.wait = MARGIN_SECONDS if seconds > SETUP_SECONDS + SLOW * self._opening else 0.0
             return
         worst = max(answer.lacked for answer in self._answers)
         latest = max(answer.lacked + answer.opening for answer in self._answers)
-        self._wait_for(min(worst, latest - self._opening))
+        least = self._cost * SHORT_CHUNK
+        self._wait_for(max(min(worst, latest - self._opening), least - self._opening))
 
     def _wait_for(self, lacking: float) -> None:
         self.wait = min(max(0.0, lacking + MARGIN_SECONDS), LONGEST_WAIT_SECONDS)

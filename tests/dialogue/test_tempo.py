@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dialogue.chunker import Chunker
-from agent.dialogue.tempo import AMPLE_SECONDS, LETTER_SECONDS, LONGEST_WAIT_SECONDS, MARGIN_SECONDS, REMEMBERED, Tempo, width
+from agent.dialogue.tempo import AMPLE_SECONDS, LETTER_SECONDS, LONGEST_WAIT_SECONDS, MARGIN_SECONDS, REMEMBERED, SHORT_CHUNK, Tempo, width
 
 ENGLISH = "The museum opens at nine in the morning and closes at five in the afternoon, but on Mondays it stays closed. "
 CHINESE = "博物馆每天早上九点开门，下午五点关门，不过星期一不开放，所以请你在其他日子来参观。"
@@ -75,7 +75,7 @@ def test_an_answer_that_broke_off_lets_the_next_ones_begin_later() -> None:
 def test_what_a_short_opening_lacked_a_longer_one_lacks_less() -> None:
     tempo = Tempo()
     tempo.began("你好，", 0.2)
-    tempo.made("x" * 10, 0.9, tempo.wait + 7 * LETTER_SECONDS)
+    tempo.made("x" * 20, 0.9, tempo.wait + 7 * LETTER_SECONDS)
     tempo.answered()
     lacked = 0.9 - 7 * LETTER_SECONDS
     tempo.begin()
@@ -85,8 +85,24 @@ def test_what_a_short_opening_lacked_a_longer_one_lacks_less() -> None:
     assert tempo.wait == pytest.approx(lacked - 5 * LETTER_SECONDS + MARGIN_SECONDS)
     tempo.began("中国的首都在", 0.2)
     assert tempo.wait == 0.0
-    tempo.began("好", 0.2)
+    tempo.began("你们", 0.2)
     assert tempo.wait == pytest.approx(lacked + MARGIN_SECONDS), "a shorter one is made up for by a shorter second chunk"
+
+
+def test_a_shorter_opening_than_any_before_leaves_time_for_the_shortest_second_chunk() -> None:
+    tempo = Tempo()
+    cost = 0.03
+    for _ in range(REMEMBERED):  # all have time to spare
+        tempo.begin()
+        tempo.began("中国的首都", 0.4)
+        tempo.made("x" * SHORT_CHUNK, cost * SHORT_CHUNK, tempo.wait + 15 * LETTER_SECONDS)
+        tempo.answered()
+    assert tempo.wait == 0.0
+    tempo.begin()
+    tempo.began("适合", 0.3)
+    assert tempo.wait == pytest.approx(cost * SHORT_CHUNK - 6 * LETTER_SECONDS + MARGIN_SECONDS, abs=0.01)
+    tempo.began("中国的首都", 0.4)
+    assert tempo.wait == 0.0
 
 
 def test_what_was_ready_by_little_was_ready_by_luck() -> None:
