@@ -199,7 +199,7 @@ def read_word(text: str, at: int, final: bool, language: Language) -> Word | Non
     match = _TOKEN.match(text, at)
     assert match is not None
     written, end = match.group(), match.end()
-    if len(written) < _LONGEST_TOKEN and not final and text[end:] in ("", *_JOINTS):
+    if len(written) < _LONGEST_TOKEN and not final and text[end : end + 2] in ("", *_JOINTS):
         return None
     behind = text[end : end + 3]
     if written in _FACES:
