@@ -66,6 +66,9 @@ window.watchClock = (spoke, known) => {
     clearInterval(looking);
   }, 20);
 };
+"""
+"""In the page, before anything else: notes when shapes are told."""
+CUT: Final = """
 const sockets = [];
 window.WebSocket = class extends WebSocket {
   constructor(...given) {
@@ -80,12 +83,17 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     peers.push(this);
   }
 };
-window.cut = () => {
+window.cut = () => new Promise((back) => {
+  const stop = window.visavis.on("connection", ({ status }) => {
+    if (status !== "connected") return;
+    stop();
+    back();
+  });
   for (const peer of peers.splice(0)) peer.close();
   for (const socket of sockets.splice(0)) socket.close(4000);
-};
+});
 """
-"""In the page, before anything else: notes when shapes are told."""
+"""Likewise: `cut()` breaks all connections, and resolves when the page is connected again."""
 WATCH_FACE: Final = """
 new MutationObserver(() => window.skew.faces.push([document.querySelector('[data-testid="face"]').dataset.viseme, performance.now()]))
   .observe(document.querySelector('[data-testid="face"]'), { attributes: true, attributeFilter: ["data-viseme"] })
@@ -112,7 +120,7 @@ class Skew:
 
 async def record(page: Page, address: str, door: PageDoor, seconds: float) -> dict[str, Any]:
     """Ask for an answer, and take down what is heard and shown for so long, once the page knows its clock."""
-    await page.add_init_script(LISTEN)
+    await page.add_init_script(LISTEN + CUT)
     await page.goto(f"{address}/?door={door}&lang=en")
     await page.get_by_test_id("start").click(timeout=30_000)
     await page.wait_for_selector('[data-testid="connection"][data-status="connected"]', timeout=30_000)
@@ -135,9 +143,8 @@ async def record(page: Page, address: str, door: PageDoor, seconds: float) -> di
 
 async def _reconnect(page: Page) -> None:
     """The room is entered anew, and the voice comes as another stream: how long it has to speak until the clock is known again."""
-    await page.evaluate("window.skew.to = performance.now(); window.cut()")
-    await page.wait_for_selector('[data-testid="connection"][data-status="reconnecting"]', timeout=CLOCK_SECONDS * 1000)
-    await page.wait_for_selector('[data-testid="connection"][data-status="connected"]', timeout=CLOCK_SECONDS * 1000)
+    await page.evaluate("window.skew.to = performance.now()")
+    await asyncio.wait_for(page.evaluate("window.cut()"), CLOCK_SECONDS)
     await page.evaluate("window.watchClock('spokeAgain', 'knownAgain')")
     await _ask(page)
     await page.wait_for_function("() => window.skew.knownAgain !== undefined", timeout=CLOCK_SECONDS * 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from bench.marked import question
 from bench.server import SETTINGS
+from bench.skew import CUT, page_of
 from infra import sound_card
 from infra.browser import MICROPHONE, launch_arguments
 from infra.sound_card import SoundCard
@@ -145,3 +147,28 @@ async def test_a_page_whose_server_is_killed_goes_on(card: None, chromium_path: 
         assert await page.evaluate("window.visavis.id") == session
         await transcript_is_whole(page, 2)
         assert tellings_of(sounds, 2) == [2, 1]
+
+
+@pytest.mark.livekit
+async def test_what_is_typed_as_soon_as_a_room_is_there_again_is_answered(card: None, chromium_path: str) -> None:
+    async with sound_card.running() as sounds, page_of("livekit", "marked") as address, async_playwright() as playwright:
+        env: dict[str, Any] = {**os.environ, **sounds.environment}
+        browser = await playwright.chromium.launch(
+            executable_path=chromium_path, args=launch_arguments(), ignore_default_args=["--mute-audio"], env=env
+        )
+        try:
+            page = await (await browser.new_context(permissions=["microphone"], locale="en")).new_page()
+            await page.add_init_script(MICROPHONE + CUT)
+            await page.goto(f"{address}/?door=livekit&lang=en")
+            await page.get_by_test_id("start").click(timeout=PATIENCE_MS)
+            await connected(page)
+            await ask(page, 1, words_heard=2)
+            await page.evaluate("window.cut()")
+            await page.get_by_test_id("text-input").fill(question(2, WORDS))
+            await page.get_by_test_id("send").click()
+            await expect(page.locator(FINAL.format(side="user"))).to_have_count(2, timeout=PATIENCE_MS)
+            await expect(page.locator(FINAL.format(side="agent")).last).to_have_text(
+                re.compile(rf"^\s*(?:\w+\W+){{{WORDS}}}\s*$"), timeout=PATIENCE_MS
+            )
+        finally:
+            await browser.close()

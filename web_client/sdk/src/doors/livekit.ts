@@ -113,7 +113,7 @@ export class LiveKitDoor implements Door {
     this.#cleanups.push(() => this.#room.unregisterTextStreamHandler(TOPIC));
     this.#on(RoomEvent.TrackSubscribed, (track, publication, participant) => this.#hear(track, publication, participant));
     this.#on(RoomEvent.SignalReconnecting, () => events.status("reconnecting"));
-    this.#on(RoomEvent.Reconnecting, () => events.status("reconnecting"));
+    this.#on(RoomEvent.Reconnecting, () => this.#restarting());
     this.#on(RoomEvent.Reconnected, () => this.#waiting === undefined && events.status("connected"));
     // Somebody else has come in by our name: to go back in would only put them out.
     this.#on(RoomEvent.Disconnected, (reason) => this.#lost(reason === DisconnectReason.DUPLICATE_IDENTITY ? "taken_over" : "connection_lost"));
@@ -146,6 +146,15 @@ export class LiveKitDoor implements Door {
     clearTimeout(this.#waiting);
     this.#waiting = undefined;
     this.#setting.events.status("connected");
+  }
+
+  /**
+   * LiveKit gives up the connection, and enters the room anew by itself. For two seconds after it has told that it is back, livekit-client 2.23 puts aside what is sent,
+   * for a resumption that does not come: a question would be lost. So we come back ourselves, but for the caller's room, which is not ours to leave.
+   */
+  #restarting(): void {
+    if (this.#room === this.#setting.room) this.#setting.events.status("reconnecting");
+    else this.#lost("connection_lost");
   }
 
   /** The agent is gone. Another worker may come in its place, and go on. */

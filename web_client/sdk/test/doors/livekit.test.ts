@@ -275,8 +275,10 @@ describe("another worker in the place of one that died", () => {
     expect(told).toHaveLength(1);
   });
 
-  test("may come while the room itself is being restored", async () => {
-    const { room, agent, told } = await open();
+  test("may come while the caller's room itself is being restored", async () => {
+    const theirs = new fake.Room();
+    theirs.state = "connected";
+    const { room, agent, told } = await open({ room: theirs as never });
     room.emit("reconnecting");
     room.emit("participantDisconnected", agent);
     room.emit("reconnected");
@@ -298,6 +300,7 @@ describe("another worker in the place of one that died", () => {
 describe("the end", () => {
   test.each([
     ["the room is over", "disconnected", undefined, [["closed", "connection_lost"]]],
+    ["the room would be entered anew, and lose what is sent meanwhile", "reconnecting", undefined, [["closed", "connection_lost"]]],
     ["somebody else has come in by the same name", "disconnected", 2, [["closed", "taken_over"]]],
     [
       "the agent has left and no other comes",
