@@ -50,6 +50,8 @@ class Tempo:
     def __init__(self) -> None:
         self._cost = FIRST_GUESS
         self._deviation = 0.0
+        self._measured = 0.0
+        """As `_cost`, from what was measured alone; 0 before."""
         self._lacked: float | None = None
         self._opening = 0.0
         self._answers: deque[_Answer] = deque(maxlen=REMEMBERED)
@@ -77,7 +79,7 @@ class Tempo:
             return
         worst = max(answer.lacked for answer in self._answers)
         latest = max(answer.lacked + answer.opening for answer in self._answers)
-        least = self._cost * SHORT_CHUNK
+        least = self._measured * SHORT_CHUNK
         self._wait_for(max(min(worst, latest - self._opening), least - self._opening))
 
     def _wait_for(self, lacking: float) -> None:
@@ -89,7 +91,9 @@ class Tempo:
         self._lacked = lacked if self._lacked is None else max(lacked, self._lacked)
         letters = width(text)
         if letters and seconds > 0 and ahead_seconds < AMPLE_SECONDS:
-            off = seconds / letters - self._cost
+            cost = seconds / letters
+            self._measured += (LEARNING if self._measured else 1.0) * (cost - self._measured)
+            off = cost - self._cost
             self._deviation += LEARNING * (abs(off) - self._deviation)
             self._cost += LEARNING * off
 

@@ -105,6 +105,15 @@ def test_a_shorter_opening_than_any_before_leaves_time_for_the_shortest_second_c
     assert tempo.wait == 0.0
 
 
+def test_what_a_chunk_costs_was_measured_when_a_shorter_opening_waits_for_it() -> None:
+    tempo = Tempo()
+    tempo.began("中国的首都", 0.2)
+    tempo.made("是北京。", 0.2, 1.05)
+    tempo.answered()
+    tempo.began("你们可", 0.2)
+    assert tempo.wait < 0.01, "a voice that was fast at once is not taken for a slow one"
+
+
 def test_what_was_ready_by_little_was_ready_by_luck() -> None:
     assert _answer(Tempo(), (0.9, 1.0)) == pytest.approx(MARGIN_SECONDS - 0.1)
     assert _answer(Tempo(), (0.5, 0.5 + MARGIN_SECONDS)) == 0.0
